@@ -1,0 +1,1 @@
+"""Tool loops as journals. Empty until its first feature lands."""

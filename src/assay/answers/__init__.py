@@ -1,0 +1,1 @@
+"""Question in, cited answer or a stated refusal out."""

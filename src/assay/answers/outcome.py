@@ -1,0 +1,92 @@
+"""What comes out of a question: an answer with citations, or a stated refusal. Both are values."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.index.hit import Hit
+from assay.models.chat import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A span of a source document: `quote` is exactly its characters `start` to `end`.
+
+    `marker` is the number in the text, [1] for 1. `supported` is False when the claim it stands
+    behind is supported by the quote neither lexically nor by embedding.
+    """
+
+    marker: int
+    document: str
+    document_id: str
+    start: int
+    end: int
+    quote: str
+    page: int | None = None
+    supported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A cited answer. `text` carries [n] markers; `flags` are claims whose support failed.
+
+    `confidence` is in [0, 1]: the estimated probability that the passages hold the answer.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    hits: tuple[Hit, ...]
+    usage: Usage = Usage()
+    cost_usd: float | None = 0.0
+    latency_ms: float = 0.0
+    trace_id: str = ""
+    confidence: float = 1.0
+    flags: tuple[str, ...] = ()
+    kind: Literal["answer"] = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The passages do not hold an answer: `reason` says why in a sentence, `hits` are the nearest."""
+
+    reason: str
+    hits: tuple[Hit, ...]
+    usage: Usage = Usage()
+    cost_usd: float | None = 0.0
+    latency_ms: float = 0.0
+    trace_id: str = ""
+    confidence: float = 0.0
+    citations: tuple[Citation, ...] = ()
+    kind: Literal["declined"] = "declined"
+
+    @property
+    def text(self) -> str:
+        """The reason, as shown to the user."""
+        return self.reason
+
+
+Outcome = Answer | Declined
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An event of a streamed answer: what is being done (`retrieve`, `pack`, `generate`, `verify`)."""
+
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """An event of a streamed answer: more of its text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of a streamed answer. The outcome's text replaces what was streamed."""
+
+    outcome: Outcome
+
+
+AnswerEvent = Progress | TextPiece | Finished

@@ -1,0 +1,1 @@
+"""The HTTP interface: Assay's own routes and the OpenAI wire."""

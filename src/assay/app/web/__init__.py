@@ -1,0 +1,1 @@
+"""The page: chat, documents, settings in force."""

@@ -1,0 +1,1 @@
+"""Candidates, comparisons and verdicts: the room where a change is shown to be better, or not."""

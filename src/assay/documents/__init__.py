@@ -1,0 +1,1 @@
+"""Readers and passages with exact source spans."""

@@ -1,0 +1,1 @@
+"""What stands between a caller and a model. Empty until its first feature lands."""

@@ -1,0 +1,1 @@
+"""Lexical, dense and fused retrieval over passages kept in the database."""

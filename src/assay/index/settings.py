@@ -1,0 +1,24 @@
+"""Settings of the index room."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class IndexSettings(BaseModel):
+    """How passages are found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["lexical", "dense", "fused"] = Field("fused", description="lexical (BM25), dense (vectors), or fused")
+    k: int = Field(8, ge=1, le=1000, description="passages per question")
+    candidates: int = Field(100, ge=1, le=10_000, description="passages each side gives to fusion")
+    fusion: Literal["rrf", "weighted"] = Field(
+        "rrf", description="reciprocal rank fusion, or a weighted sum of normalised scores"
+    )
+    rrf_k: int = Field(60, ge=1, description="constant of reciprocal rank fusion")
+    dense_weight: float = Field(
+        0.5, ge=0, le=1, description="weight of the dense side in fusion; the lexical side has the rest"
+    )
+    language: str = Field("english", description="stemmer of the lexical index")
+    rerank: int = Field(0, ge=0, le=200, description="hits re-scored by the reranker before the cut to k; 0: off")

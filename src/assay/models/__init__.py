@@ -1,0 +1,1 @@
+"""ChatModel, Embedder and Reranker, and their adapters."""

@@ -1,0 +1,1 @@
+"""Numbers in, intervals and verdicts out. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Production: sampling, drift, errors, incidents. Empty until its first feature lands."""
