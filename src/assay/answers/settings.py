@@ -12,7 +12,7 @@ class AnswerSettings(BaseModel):
 
     style: Literal["quote", "write", "auto"] = Field(
         "auto",
-        description="quote: verbatim sentences; write: the model writes; auto: quote with the embedded model, write with any other",
+        description="quote: verbatim sentences; write: the model writes; auto: write unless the model is embedded",
     )
     sentences: int = Field(2, ge=1, le=10, description="most sentences an answer by quoting holds")
     decline_below: float = Field(

@@ -2,8 +2,9 @@
 
 The database is the truth; everything else on disk is derived from it. Tables are declared with
 `metadata` by the room that owns them; migrations live in `ledger/migrations` and are the only
-thing that creates tables. `HEAD` is the revision this code expects: when the database already
-has it, opening imports no Alembic.
+thing that creates tables. The revision this code expects is the newest file there: when the
+database already has it, opening imports no Alembic. Proved by `tests/unit/ledger/test_database.py`
+on both databases: migrations and tables agree, two processes may open a new database at once.
 """
 
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from assay.errors import BadSetting, Conflict, Corrupt, Refused
+from assay.errors import AssayError, BadSetting, Conflict, Corrupt, Refused
 
-HEAD = "0001"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x61737361  # any constant of ours: PostgreSQL's advisory locks are numbers
 
 metadata = sa.MetaData(
     naming_convention={
@@ -47,8 +49,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection in a read transaction: one consistent snapshot."""
-        with self._translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translated(), self.engine.connect() as opened:
+            # SQLite's transactions are snapshots; PostgreSQL's default ones are not.
+            connection = opened if self.is_sqlite else opened.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -67,42 +72,53 @@ class Database:
         """The one seam where the database's own exceptions become ours."""
         try:
             yield
-        except sa.exc.OperationalError as error:
-            text = str(error.orig).lower()
-            if "locked" in text or "busy" in text:
-                raise Conflict(
-                    f"The database {self.url} is locked by another process.",
-                    hint="Wait for the other assay process to finish, or stop it.",
-                ) from error
-            if "full" in text or "no space" in text:
-                raise Conflict(
-                    f"The disk that holds {self.url} is full.",
-                    hint="Free some space and run the command again; what was stored is intact.",
-                    code="disk_full",
-                ) from error
-            if self.is_sqlite:
-                raise Corrupt(
-                    f"The database {self.url} cannot be used: {error.orig}.",
-                    hint="Check the file's permissions; if it is damaged, move it away and ingest again.",
-                ) from error
-            raise Refused(
-                f"PostgreSQL at {self.url} refused: {str(error.orig).strip()}.",
-                hint="Check that the server runs and ASSAY_DATABASE_URL is right.",
-            ) from error
         except sa.exc.DatabaseError as error:
-            if (self.is_sqlite and "not a database" in str(error.orig)) or "malformed" in str(error.orig):
-                raise Corrupt(
-                    f"The file of {self.url} is not a healthy SQLite database: {error.orig}.",
-                    hint="Move it away and ingest again; your documents are untouched.",
-                ) from error
-            raise
+            ours = self._translation(error)
+            if ours is None:
+                raise
+            raise ours from error
+
+    def _translation(self, error: sa.exc.DatabaseError) -> AssayError | None:
+        """Our exception for one of the database's, most specific first; None for a mistake in our own SQL."""
+        reason = str(error.orig).strip()
+        text = reason.lower()
+        if "disk is full" in text or "no space" in text:
+            return Conflict(
+                f"The disk that holds {self.url} is full.",
+                hint="Free some space and run the command again; what was stored is intact.",
+                code="disk_full",
+            )
+        if "not a database" in text or "malformed" in text or "disk i/o error" in text:
+            return Corrupt(
+                f"The file of {self.url} is not a healthy SQLite database: {reason}.",
+                hint="Move it away and ingest again; your documents are untouched.",
+            )
+        if not isinstance(error, sa.exc.OperationalError):
+            return None
+        if not self.is_sqlite:
+            return Refused(
+                f"PostgreSQL at {self.url} refused: {reason.splitlines()[0]}",
+                hint="Check that the server runs and ASSAY_DATABASE_URL is right.",
+            )
+        if "locked" in text or "busy" in text:
+            return Conflict(
+                f"The database {self.url} is locked by another process.",
+                hint="Wait for the other assay process to finish, or stop it.",
+            )
+        if "unable to open" in text or "readonly" in text:
+            return Conflict(
+                f"The database {self.url} cannot be opened for writing: {reason}.",
+                hint="Check the permissions of the file and of its folder.",
+                code="not_writable",
+            )
+        return None
 
 
 def open_database(url: str) -> Database:
-    """The database at `url` (`sqlite:///path` or `postgresql://...`), migrated to `HEAD`.
+    """The database at `url` (`sqlite:///path` or `postgresql://...`), with every migration applied.
 
     Raises BadSetting for a URL that makes no sense, Refused where PostgreSQL cannot be reached,
-    Corrupt where the file is damaged or newer than this version of Assay.
+    Conflict where the file cannot be written, Corrupt where it is damaged or newer than this Assay.
     """
     database = Database(_engine(url))
     _migrate(database)
@@ -140,7 +156,14 @@ def _engine(url: str) -> Engine:
 
 def _sqlite(url: sa.URL) -> Engine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Conflict(
+                f"The folder of the database {url.database} cannot be made: {error.strerror}.",
+                hint="Check the permissions of the folder above it.",
+                code="not_writable",
+            ) from error
     engine = sa.create_engine(url, connect_args={"timeout": 30.0, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
@@ -163,16 +186,18 @@ def _sqlite(url: sa.URL) -> Engine:
 
 
 def _migrate(database: Database) -> None:
-    if _revision(database) == HEAD:
+    if _revision(database) == newest_revision():
         return
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     try:
         with database.write() as connection:
+            if not database.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:
@@ -180,6 +205,11 @@ def _migrate(database: Database) -> None:
             f"The database {database.url} was made by a newer Assay: {error}.",
             hint="Upgrade Assay, or point ASSAY_HOME at another workspace.",
         ) from error
+
+
+def newest_revision() -> str:
+    """The revision this code expects: the number the newest migration's file name starts with."""
+    return max(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _revision(database: Database) -> str | None:

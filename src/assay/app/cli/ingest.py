@@ -1,0 +1,81 @@
+"""`assay ingest`: read, cut and embed documents into the workspace."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.app.cli import output
+from assay.app.cli.options import json_option, set_option
+
+if TYPE_CHECKING:
+    from assay.app.wiring import Workspace
+    from assay.index.ingest import IngestReport
+
+
+@click.command("ingest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--group", "groups", multiple=True, help="Who may see these documents; repeat for more. None: everyone.")
+@click.option("--meta", "metadata", multiple=True, metavar="KEY=VALUE", help="Metadata kept with these documents.")
+@set_option
+@json_option
+def command(
+    paths: tuple[Path, ...],
+    groups: tuple[str, ...],
+    metadata: tuple[str, ...],
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Read, cut and embed files and folders.
+
+    Unchanged documents cost nothing; files that are gone lose their passages. Exits 1 when a file failed.
+    """
+    from assay.app.cli.options import filter_from, settings_from
+    from assay.app.cli.session import IngestBar, watching_models, with_workspace
+
+    where = filter_from((), metadata)
+    kept = dict(where.metadata) if where else {}
+
+    async def work(workspace: "Workspace") -> "IngestReport":
+        await watching_models(workspace, workspace.embedder())
+        with IngestBar() as bar:
+            return await workspace.ingest(paths, groups=groups, metadata=kept, progress=bar)
+
+    report = with_workspace(settings_from(assignments), work)
+    if as_json:
+        output.emit_json(report_shape(report))
+    else:
+        print_report(report)
+    return 1 if report.failed else 0
+
+
+def report_shape(report: "IngestReport") -> dict[str, Any]:
+    """The object of `assay ingest --json`."""
+    return {
+        "documents": report.documents,
+        "passages": report.passages,
+        "embedded": report.embedded,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": [
+            {"path": failure.path, "code": failure.code, "hint": failure.hint, "message": failure.message}
+            for failure in report.failed
+        ],
+    }
+
+
+def print_report(report: "IngestReport") -> None:
+    """What happened, in a few lines; failures by name with what to do."""
+    screen = output.console()
+    screen.print(
+        f"{report.documents:,} documents, {report.passages:,} passages: {report.embedded:,} embedded, "
+        f"{report.unchanged:,} documents unchanged, {report.removed:,} removed."
+    )
+    if not report.failed:
+        return
+    notes = output.error_console()
+    notes.print(f"\n{len(report.failed):,} could not be read; the rest is in:")
+    for failure in report.failed[:50]:
+        notes.print(f"  {failure.path}\n    {failure.message} {failure.hint}", markup=False)
+    if len(report.failed) > 50:
+        notes.print(f"  and {len(report.failed) - 50:,} more (all of them: --json)")

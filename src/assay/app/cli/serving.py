@@ -1,0 +1,104 @@
+"""Serve an open workspace with uvicorn, until Ctrl-C."""
+
+import asyncio
+import errno
+import logging
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.app.cli import output
+from assay.errors import AssayError, BadSetting, Conflict
+
+if TYPE_CHECKING:
+    from assay.app.wiring import Workspace
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
+    """Serve until interrupted: models load and `paths` are ingested while the server already answers."""
+    import uvicorn
+
+    from assay.app.http.server import build
+    from assay.app.web import mount
+
+    server_settings = workspace.settings.server
+    listener = bind(server_settings.host, server_settings.port)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        workspace.start_loading()
+        background = asyncio.create_task(_ingest(workspace, paths, url))
+        try:
+            yield
+        finally:
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+
+    app = build(workspace, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
+    mount(app, workspace, storage_secret=secrets.token_hex(16), allowed_hosts=allowed_hosts(workspace, host, port))
+    if server_settings.host not in LOOPBACK:
+        output.note(f"warning: bound to {server_settings.host}: everyone who reaches this machine can ask and read.")
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on", server_header=False
+    )
+    server = uvicorn.Server(config)
+    logging.getLogger("assay").setLevel(logging.WARNING)
+    output.console().print(f"Assay serves at {url}", markup=False)
+    output.console().print(f"  page {url}   OpenAI base URL {url}v1 (model: assay)   stop with Ctrl-C", markup=False)
+    sys.stdout.flush()
+    await server.serve(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises Conflict where the port is taken, BadSetting where the host is not ours."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except socket.gaierror as error:
+        raise BadSetting(f"{host} is not an address of this machine.", hint="Use --host 127.0.0.1.") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Conflict(
+                f"Port {port} on {host} is taken.",
+                hint="Pass --port 0 for a free one, or stop what uses it.",
+                code="port_taken",
+            ) from error
+        if error.errno == errno.EACCES:
+            raise Conflict(
+                f"Port {port} needs privileges.", hint="Pass a --port above 1023.", code="port_taken"
+            ) from error
+        raise BadSetting(f"Cannot bind {host}: {error.strerror}.", hint="Use --host 127.0.0.1.") from error
+    return listener
+
+
+def allowed_hosts(workspace: "Workspace", host: str, port: int) -> tuple[str, ...]:
+    """Host headers the server answers to; empty: any, where it is bound to all addresses."""
+    extra = tuple(name.strip() for name in workspace.settings.server.allowed_hosts.split(",") if name.strip())
+    if host in {"0.0.0.0", "::"} and not extra:  # noqa: S104  # compared, not bound
+        return ()
+    names = {*LOOPBACK, "[::1]", host, *extra} if host in LOOPBACK else {host, *extra}
+    return tuple(sorted({*names, *(f"{name}:{port}" for name in names)}))
+
+
+async def _ingest(workspace: "Workspace", paths: Sequence[Path], url: str) -> None:
+    from assay.app.cli.ingest import print_report
+
+    try:
+        if paths:
+            print_report(await workspace.ingest(paths))
+        elif not await workspace.documents(limit=1):
+            output.note(f"The workspace is empty: assay ingest PATH puts documents in; the page at {url} says how.")
+    except AssayError as error:
+        # The server goes on with what it has; the page shows the failure too.
+        output.note(f"error: {error.message}\nhint: {error.hint}")

@@ -1,0 +1,147 @@
+"""The ASGI application: /healthz, /v1, /api, and the page mounted last.
+
+/healthz answers as soon as the server listens, also while models load. Every failure leaves as
+one JSON object with a code, a message and a hint; a traceback never does.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assay import __version__
+from assay.app.failures import http_status, log_level
+from assay.app.http import api, openai
+from assay.app.http.disconnect import ClientGone
+from assay.app.service import Service
+from assay.errors import AssayError, BadInput, LimitReached
+
+log = logging.getLogger("assay.http")
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def _nothing(_app: Any) -> AsyncIterator[None]:
+    yield
+
+
+def build(service: Service, *, max_request_kb: int = 256, lifespan: Lifespan = _nothing) -> FastAPI:
+    """The application over an open workspace, without the page (see `assay.app.web.mount`)."""
+    app = FastAPI(
+        title="Assay",
+        version=__version__,
+        description="Documents in, cited answers out.",
+        docs_url=None,  # its page loads scripts from a CDN; the document itself is at /openapi.json
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+
+    @app.get("/healthz", tags=["assay"], summary="Alive, and what the models are doing")
+    async def healthz() -> dict[str, Any]:
+        models = {model.role: model.state for model in service.models()}
+        return {"status": "ok", "version": __version__, "models": models, "ingestion": service.ingestion().state}
+
+    app.include_router(openai.router(service))
+    app.include_router(api.router(service))
+    app.add_exception_handler(AssayError, _failure)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ClientGone, _gone)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BodyLimit, max_bytes=max_request_kb * 1024)
+    return app
+
+
+def error_response(request: Request, error: AssayError) -> JSONResponse:
+    """An error as JSON, in OpenAI's shape under /v1."""
+    log.log(log_level(error), "%s %s: %s", request.method, request.url.path, error.message)
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse(openai.openai_error(error), http_status(error))
+    body = {"error": {"code": error.slug, "message": error.message, "hint": error.hint}}
+    return JSONResponse(body, http_status(error))
+
+
+async def _failure(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AssayError)
+    return error_response(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"] if part != "body")
+    message = f"{where}: {problem['msg']}" if where else str(problem["msg"])
+    return error_response(request, BadInput(message, hint="See /openapi.json for what this route takes."))
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    body = {"code": "internal", "message": "Something went wrong inside Assay.", "hint": "Look at the server's log."}
+    if request.url.path.startswith("/v1/"):
+        body = {"message": body["message"], "type": "server_error", "code": "internal"}
+    return JSONResponse({"error": body}, 500)
+
+
+class BodyLimit:
+    """Refuses request bodies over `max_bytes`, declared or not, before anything parses them.
+
+    Paths of the page's own transport are left alone; it limits its messages itself.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/api/")):
+            await self.app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.max_bytes:
+            await self._refuse(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self.max_bytes:
+                await self._refuse(scope, receive, send)
+                return
+        await self.app(scope, _replay(bytes(body), receive), send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = LimitReached(
+            f"The request is larger than {self.max_bytes // 1024} KB.",
+            hint="Send less, or raise server.max_request_kb.",
+            code="request_too_large",
+        )
+        response = error_response(Request(scope), error)
+        response.status_code = 413
+        await response(scope, receive, send)
+
+
+def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

@@ -1,0 +1,71 @@
+"""Which format a file is: by its ending, and by its first bytes where the ending says nothing."""
+
+from pathlib import Path
+
+from assay.documents.text import looks_like_text
+from assay.errors import Unreadable
+
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+DOCX = _OFFICE + "wordprocessingml.document"
+PPTX = _OFFICE + "presentationml.presentation"
+XLSX = _OFFICE + "spreadsheetml.sheet"
+
+_ENDINGS = {
+    ".pdf": "application/pdf",
+    ".docx": DOCX,
+    ".docm": DOCX,
+    ".pptx": PPTX,
+    ".pptm": PPTX,
+    ".xlsx": XLSX,
+    ".xlsm": XLSX,
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "text/html",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".mdx": "text/markdown",
+    ".qmd": "text/markdown",
+    ".rmd": "text/markdown",
+    ".rst": "text/x-rst",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".ipynb": "application/x-ipynb+json",
+    ".eml": "message/rfc822",
+    ".json": "application/json",
+    ".xml": "application/xml",
+}
+_LANGUAGES = (
+    "py js jsx mjs cjs ts tsx java kt kts scala groovy go rs c h cc cpp cxx hpp hh cs fs vb swift m mm rb php pl pm lua r jl "
+    "hs ml mli ex exs erl clj cljs lisp el scm dart zig nim v sol sql sh bash zsh fish ps1 bat cmd vue svelte css scss sass less "
+    "proto graphql tf hcl nix cmake gradle jsonl ndjson yaml yml toml ini cfg conf properties env tex bib adoc asciidoc org"
+)
+_NEVER_TEXT = frozenset(
+    ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .ico .heic .mp3 .wav .ogg .flac .m4a .mp4 .mov .avi .mkv .webm .zip .tar "
+    ".gz .tgz .bz2 .xz .zst .7z .rar .jar .war .whl .so .dll .dylib .exe .o .a .class .pyc .pyd .wasm .ttf .otf .woff .woff2 .bin "
+    ".dat .db .sqlite .sqlite3 .parquet .arrow .npy .npz .pt .pth .onnx .gguf .safetensors .pickle .pkl .psd .ai".split()
+)
+
+
+def media_type_of(path: Path, head: bytes, *, name: str) -> str:
+    """The media type of a file from its ending, or from its first bytes `head`.
+
+    Raises Unreadable with code `unsupported`.
+    """
+    ending = path.suffix.lower()
+    known = _ENDINGS.get(ending)
+    if known:
+        return known
+    if ending in _TEXT_ENDINGS:
+        return f"text/x-{ending[1:]}" if ending[1:] in _LANGUAGES.split() else "text/plain"
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if ending not in _NEVER_TEXT and looks_like_text(head):
+        return "text/plain"
+    raise Unreadable(
+        f"{name} is of a type Assay does not read ({ending or 'no ending'})",
+        hint="Convert it to PDF, DOCX, HTML, Markdown or text, or leave it out.",
+        code="unsupported",
+    )
+
+
+_TEXT_ENDINGS = frozenset({".txt", ".text", ".log"} | {"." + language for language in _LANGUAGES.split()})
