@@ -1,8 +1,9 @@
 """Token counts of any span of a text, from one pass of the tokenizer.
 
-The text is handed to the tokenizer in slices of at most a few thousand characters, cut at white space, because
-tokenizers take memory in proportion to what they are handed. Every character is tokenised once, so counting is linear however
-often it is asked. Proved by the guard in `tests/properties/test_spans.py` that counts the characters handed over.
+The text is handed to the tokenizer in slices of at most a few thousand characters, cut at white space,
+because tokenizers take memory in proportion to what they are handed. Every character is tokenised once,
+so counting is linear however often it is asked. Proved by the guard in `tests/properties/test_spans.py` that
+counts the characters handed over.
 """
 
 from array import array

@@ -34,16 +34,25 @@ _ENDINGS = {
     ".json": "application/json",
     ".xml": "application/xml",
 }
-_LANGUAGES = (
-    "py js jsx mjs cjs ts tsx java kt kts scala groovy go rs c h cc cpp cxx hpp hh cs fs vb swift m mm rb php pl pm lua r jl "
-    "hs ml mli ex exs erl clj cljs lisp el scm dart zig nim v sol sql sh bash zsh fish ps1 bat cmd vue svelte css scss sass less "
-    "proto graphql tf hcl nix cmake gradle jsonl ndjson yaml yml toml ini cfg conf properties env tex bib adoc asciidoc org"
-)
-_NEVER_TEXT = frozenset(
-    ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .ico .heic .mp3 .wav .ogg .flac .m4a .mp4 .mov .avi .mkv .webm .zip .tar "
-    ".gz .tgz .bz2 .xz .zst .7z .rar .jar .war .whl .so .dll .dylib .exe .o .a .class .pyc .pyd .wasm .ttf .otf .woff .woff2 .bin "
-    ".dat .db .sqlite .sqlite3 .parquet .arrow .npy .npz .pt .pth .onnx .gguf .safetensors .pickle .pkl .psd .ai".split()
-)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Read as they are: source code, settings, markup without a reader of its own.
+_SOURCE = _words("""
+    py js jsx mjs cjs ts tsx java kt kts scala groovy go rs c h cc cpp cxx hpp hh cs fs vb swift m mm rb php
+    pl pm lua r jl hs ml mli ex exs erl clj cljs lisp el scm dart zig nim v sol sql sh bash zsh fish ps1 bat
+    cmd vue svelte css scss sass less proto graphql tf hcl nix cmake gradle jsonl ndjson yaml yml toml ini cfg
+    conf properties env tex bib adoc asciidoc org
+""")
+# Never sniffed for text.
+_NEVER_TEXT = _words("""
+    png jpg jpeg gif webp bmp tif tiff ico heic mp3 wav ogg flac m4a mp4 mov avi mkv webm zip tar gz tgz bz2
+    xz zst 7z rar jar war whl so dll dylib exe o a class pyc pyd wasm ttf otf woff woff2 bin dat db sqlite
+    sqlite3 parquet arrow npy npz pt pth onnx gguf safetensors pickle pkl psd ai
+""")
 
 
 def media_type_of(path: Path, head: bytes, *, name: str) -> str:
@@ -55,17 +64,16 @@ def media_type_of(path: Path, head: bytes, *, name: str) -> str:
     known = _ENDINGS.get(ending)
     if known:
         return known
-    if ending in _TEXT_ENDINGS:
-        return f"text/x-{ending[1:]}" if ending[1:] in _LANGUAGES.split() else "text/plain"
+    if ending in (".txt", ".text", ".log"):
+        return "text/plain"
+    if ending[1:] in _SOURCE:
+        return f"text/x-{ending[1:]}"
     if head.startswith(b"%PDF-"):
         return "application/pdf"
-    if ending not in _NEVER_TEXT and looks_like_text(head):
+    if ending[1:] not in _NEVER_TEXT and looks_like_text(head):
         return "text/plain"
     raise Unreadable(
         f"{name} is of a type Assay does not read ({ending or 'no ending'})",
         hint="Convert it to PDF, DOCX, HTML, Markdown or text, or leave it out.",
         code="unsupported",
     )
-
-
-_TEXT_ENDINGS = frozenset({".txt", ".text", ".log"} | {"." + language for language in _LANGUAGES.split()})

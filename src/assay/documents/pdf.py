@@ -1,6 +1,5 @@
 """PDF: the text of each page as pdfium lays it down, with the headings its type sizes give away."""
 
-from assay.documents.document import Heading
 from assay.documents.extract import Extract, Writing
 from assay.errors import Unreadable
 

@@ -69,7 +69,7 @@ def pieces(text: str, start: int, end: int, *, measure: Measure, headings: froze
     after_heading = False
     for block in _blocks(text, start, end, headings):
         is_heading = block.kind == "heading"
-        rank = Break.HEADING if is_heading else Break.GLUED if after_heading else Break.BLOCK
+        rank = Break.GLUED if after_heading else Break.HEADING if is_heading else Break.BLOCK
         after_heading = is_heading
         for number, piece in enumerate(_of_block(text, block, measure)):
             yield piece if number else Piece(piece.start, piece.end, rank)
@@ -166,6 +166,8 @@ def _of_sentence(text: str, start: int, end: int, rank: Break, measure: Measure)
 def _off_marks(text: str, start: int, cut: int) -> int:
     """A cut that does not part a letter from its accents, at most sixteen characters before `cut`."""
     moved = cut
-    while moved > max(start + 1, cut - 16) and moved < len(text) and (text[moved] in _JOINERS or combining(text[moved])):
+    while (
+        moved > max(start + 1, cut - 16) and moved < len(text) and (text[moved] in _JOINERS or combining(text[moved]))
+    ):
         moved -= 1
     return moved

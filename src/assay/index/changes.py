@@ -117,9 +117,10 @@ class Changes:
             ]  # fmt: skip
 
     def vectors(self, *, after: int, digest: str, dimensions: int) -> Iterator[VectorRows]:
-        """Vectors of passages with ids above `after`, in pages; passages without one are left out."""
+        """Vectors of passages with ids above `after`, in pages; documents of another embedder are left out."""
         c = t.passage.c
-        joined = t.passage.join(t.vector, (t.vector.c.text_hash == c.text_hash) & (t.vector.c.digest == digest))
+        joined = t.passage.join(t.document, (t.document.c.number == c.document) & (t.document.c.digest == digest))
+        joined = joined.join(t.vector, (t.vector.c.text_hash == c.text_hash) & (t.vector.c.digest == digest))
         query = sa.select(c.id, c.document, t.vector.c.data).select_from(joined).order_by(c.id).limit(_PAGE)
         while True:
             with self._database.read() as connection:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,22 +30,22 @@ def insert_document(connection: Connection, entry: Entry) -> None:
             recipe=entry.recipe,
             digest=entry.digest,
             origin=entry.origin,
-            title=_storable(document.title),
+            title=storable(document.title),
             media_type=document.media_type,
             characters=len(document.text),
             passages=len(entry.passages),
             pages=[list(page) for page in document.pages],
-            headings=[[heading.level, heading.start, _storable(heading.title)] for heading in document.headings],
+            headings=[[heading.level, heading.start, storable(heading.title)] for heading in document.headings],
             added_ns=time.time_ns(),
         )
         .returning(t.document.c.number)
     ).scalar_one()
-    connection.execute(t.content.insert(), {"document": number, "text": _storable(document.text)})
+    connection.execute(t.content.insert(), {"document": number, "text": storable(document.text)})
     if document.groups:
-        names = dict.fromkeys(_storable(name) for name in document.groups)
+        names = dict.fromkeys(storable(name) for name in document.groups)
         connection.execute(t.document_group.insert(), [{"document": number, "name": name} for name in names])
     if document.metadata:
-        pairs = {_storable(key): _storable(value) for key, value in document.metadata.items()}
+        pairs = {storable(key): storable(value) for key, value in document.metadata.items()}
         connection.execute(
             t.document_metadata.insert(),
             [{"document": number, "key": k, "value": v, "pair": pair_hash(k, v)} for k, v in pairs.items()],
@@ -66,8 +66,8 @@ def _passage_row(number: int, passage: Passage, name: str) -> dict[str, Any]:
         "start": passage.start,
         "end": passage.end,
         "page": passage.page,
-        "heading": _storable(passage.heading),
-        "text": _storable(passage.text),
+        "heading": storable(passage.heading),
+        "text": storable(passage.text),
         "text_hash": name,
     }
 
@@ -113,6 +113,20 @@ def next_generation(connection: Connection) -> int:
     return int(connection.execute(update).scalar_one())
 
 
+def lock_state(connection: Connection) -> None:
+    """Hold the state row without counting up. SQLite's write transactions exclude each other by themselves."""
+    connection.execute(sa.select(t.index_state.c.id).with_for_update())
+
+
+def missing_vectors(connection: Connection, hashes: Collection[str], digest: str) -> set[str]:
+    """Those of `hashes` that no vector of this embedder is kept under."""
+    missing = set(hashes)
+    for some in chunks(sorted(missing)):
+        where = t.vector.c.text_hash.in_(some) & (t.vector.c.digest == digest)
+        missing.difference_update(connection.execute(sa.select(t.vector.c.text_hash).where(where)).scalars())
+    return missing
+
+
 def insert_ignoring(connection: Connection, table: sa.Table) -> Any:
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -123,7 +137,7 @@ def insert_ignoring(connection: Connection, table: sa.Table) -> Any:
     return postgres_insert(table).on_conflict_do_nothing()
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """NUL and lone surrogates, which PostgreSQL refuses, replaced one for one so spans still hold."""
     return _UNSTORABLE.sub("\ufffd", text)
 

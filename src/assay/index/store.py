@@ -19,7 +19,15 @@ from sqlalchemy.engine import Connection, Row
 from assay.documents.document import Document, Heading, Passage
 from assay.errors import BadInput, Conflict, NotFound
 from assay.index import tables as t
-from assay.index.insertion import chunks, delete_sources, insert_document, insert_ignoring, next_generation
+from assay.index.insertion import (
+    chunks,
+    delete_sources,
+    insert_document,
+    insert_ignoring,
+    lock_state,
+    missing_vectors,
+    next_generation,
+)
 from assay.index.lock import held, holder
 from assay.index.records import Counts, DocumentRecord, Entry, Known, StoredPassage, text_hash
 from assay.ledger.database import Database
@@ -71,12 +79,8 @@ class Store:
 
     def missing_vectors(self, hashes: Collection[str], *, digest: str) -> set[str]:
         """Those of `hashes` that no vector of this embedder is kept under."""
-        missing = set(hashes)
         with self.database.read() as connection:
-            for some in chunks(list(missing)):
-                where = t.vector.c.text_hash.in_(some) & (t.vector.c.digest == digest)
-                missing.difference_update(connection.execute(sa.select(t.vector.c.text_hash).where(where)).scalars())
-        return missing
+            return missing_vectors(connection, hashes, digest)
 
     def keep_vectors(self, hashes: Sequence[str], vectors: NDArray[np.float32], *, digest: str) -> None:
         """Keep vectors under the hashes of their texts; those already kept stay as they are."""
@@ -91,20 +95,21 @@ class Store:
                     insert_ignoring(connection, t.vector), [rows[name] for name in rows if name in absent]
                 )
 
-    def replace(self, entries: Sequence[Entry]) -> None:
+    def replace(self, entries: Sequence[Entry]) -> int:
         """Store documents with their passages in one transaction, each in place of what its source had before.
 
-        Raises BadInput where a passage's vector was not kept first, or a group's or key's name is too long.
+        Returns how many sources had something before. Raises BadInput where a passage's vector was not
+        kept first, or the name of a group or a metadata key is too long.
         """
         if not entries:
-            return
-        for entry in entries:
-            self._check(entry)
+            return 0
         with self.database.write() as connection:
             generation = next_generation(connection)
-            delete_sources(connection, generation, [text_hash(entry.document.source) for entry in entries])
+            replaced = delete_sources(connection, generation, [text_hash(entry.document.source) for entry in entries])
             for entry in entries:
+                _check(connection, entry)
                 insert_document(connection, entry)
+        return replaced
 
     def remove(self, sources: Collection[str]) -> int:
         """Remove these sources with their passages, in one transaction; how many documents went."""
@@ -113,15 +118,23 @@ class Store:
         with self.database.write() as connection:
             return delete_sources(connection, next_generation(connection), [text_hash(source) for source in sources])
 
-    def sweep(self) -> int:
-        """Forget vectors no passage refers to; how many. Only under `writing()`: an ingest keeps vectors first."""
-        used = (
-            sa.select(sa.literal(1))
-            .select_from(t.passage.join(t.document, t.document.c.number == t.passage.c.document))
-            .where(t.passage.c.text_hash == t.vector.c.text_hash, t.document.c.digest == t.vector.c.digest)
-        )
+    def begin(self) -> bool:
+        """Note that an ingest is under way; whether the one before was interrupted. Only under `writing()`."""
         with self.database.write() as connection:
-            return int(connection.execute(t.vector.delete().where(~used.exists())).rowcount)
+            lock_state(connection)
+            before = connection.execute(sa.select(t.index_state.c.unfinished)).scalar_one()
+            connection.execute(t.index_state.update().values(unfinished=True))
+        return bool(before)
+
+    def finish(self, *, sweep: bool) -> int:
+        """Note that the ingest is complete; with `sweep`, forget vectors no passage refers to. How many went.
+
+        Only under `writing()`, and only at the end: an ingest keeps vectors before their passages.
+        """
+        with self.database.write() as connection:
+            lock_state(connection)
+            connection.execute(t.index_state.update().values(unfinished=False))
+            return int(connection.execute(t.vector.delete().where(~_USED.exists())).rowcount) if sweep else 0
 
     # Reading
 
@@ -204,7 +217,7 @@ class Store:
             pages=tuple((start, end) for start, end in row.pages),
             headings=tuple(Heading(level, start, title) for level, start, title in row.headings),
             groups=groups,
-            metadata={key: value for key, value in pairs},
+            metadata={pair.key: pair.value for pair in pairs},
         )
 
     def passages(self, ids: Collection[int]) -> dict[int, StoredPassage]:
@@ -222,23 +235,12 @@ class Store:
         with self.database.read() as connection:
             return [_stored(row) for row in connection.execute(query)]
 
-    def _check(self, entry: Entry) -> None:
-        document = entry.document
-        for name in (*document.groups, *document.metadata):
-            if not name or len(name) > 255:
-                raise BadInput(
-                    f"{document.source}: a group or metadata key must have 1 to 255 characters, not {len(name)}.",
-                    hint="Use a shorter name.",
-                )
-        if len(entry.hashes) != len(entry.passages):
-            raise ValueError(f"{len(entry.hashes)} hashes for {len(entry.passages)} passages")
-        missing = self.missing_vectors(set(entry.hashes), digest=entry.digest)
-        if missing:
-            raise BadInput(
-                f"{document.source}: {len(missing)} of {len(set(entry.hashes))} passages have no vector.",
-                hint="Embed the passages and keep their vectors first.",
-            )
 
+_USED = (
+    sa.select(sa.literal(1))
+    .select_from(t.passage.join(t.document, t.document.c.number == t.passage.c.document))
+    .where(t.passage.c.text_hash == t.vector.c.text_hash, t.document.c.digest == t.vector.c.digest)
+)
 
 _PASSAGES = sa.select(t.passage, t.document.c.id.label("document_id"), t.document.c.source, t.document.c.title).join(
     t.document, t.document.c.number == t.passage.c.document
@@ -248,6 +250,24 @@ _PASSAGES = sa.select(t.passage, t.document.c.id.label("document_id"), t.documen
 def _stored(row: Row[Any]) -> StoredPassage:
     passage = Passage(row.document_id, row.ordinal, row.start, row.end, row.text, row.page, row.heading)
     return StoredPassage(row.id, passage, row.source, row.title)
+
+
+def _check(connection: Connection, entry: Entry) -> None:
+    document = entry.document
+    for name in (*document.groups, *document.metadata):
+        if not 1 <= len(name) <= 255:
+            raise BadInput(
+                f"{document.source}: a group or metadata key must have 1 to 255 characters, not {len(name)}.",
+                hint="Use a shorter name.",
+            )
+    if len(entry.hashes) != len(entry.passages):
+        raise ValueError(f"{len(entry.hashes)} hashes for {len(entry.passages)} passages")
+    missing = missing_vectors(connection, set(entry.hashes), entry.digest)
+    if missing:
+        raise BadInput(
+            f"{document.source}: {len(missing)} of {len(set(entry.hashes))} passages have no vector.",
+            hint="Embed the passages and keep their vectors first.",
+        )
 
 
 def _grouped(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:

@@ -21,6 +21,7 @@ index_state = sa.Table(
     sa.Column("instance", sa.String(32), nullable=False),  # random: tells one database from another
     sa.Column("generation", sa.BigInteger, nullable=False),
     sa.Column("log_floor", sa.BigInteger, nullable=False),  # removals up to this generation were forgotten
+    sa.Column("unfinished", sa.Boolean, nullable=False),  # an ingest is under way, or was interrupted
 )
 
 document = sa.Table(

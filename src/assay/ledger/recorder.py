@@ -39,8 +39,8 @@ from assay.ledger.conventions import (
 )
 from assay.ledger.database import Database
 from assay.ledger.settings import LedgerSettings
-from assay.ledger.spans import Span, Spanner, current
-from assay.ledger.writer import SpanWriter, WriterState
+from assay.ledger.spans import UNRECORDED, Span, Spanner, current
+from assay.ledger.writer import QUEUE_SPANS, SpanWriter, WriterState
 
 _logger = logging.getLogger(__name__)
 _CANCELLED = (CancelledError, GeneratorExit, KeyboardInterrupt)
@@ -50,11 +50,19 @@ class Recorder:
     """Records spans into a database until closed. Safe to share between threads and tasks.
 
     `secrets` are values (keys this process holds) that are never stored, wherever they turn up.
+    `capacity` is how many finished spans may wait to be written; more are dropped and counted.
     Recording never raises into the work it records and never blocks it: see `SpanWriter`.
     """
 
-    def __init__(self, database: Database, settings: LedgerSettings, *, secrets: Iterable[str] = ()) -> None:
-        self._writer = SpanWriter(database, settings, secrets=secrets)
+    def __init__(
+        self,
+        database: Database,
+        settings: LedgerSettings,
+        *,
+        secrets: Iterable[str] = (),
+        capacity: int = QUEUE_SPANS,
+    ) -> None:
+        self._writer = SpanWriter(database, settings, secrets=secrets, capacity=capacity)
         limits = SpanLimits(
             max_span_attributes=200, max_events=0, max_links=0, max_span_attribute_length=SpanLimits.UNSET
         )
@@ -64,15 +72,15 @@ class Recorder:
             shutdown_on_exit=False,
             span_limits=limits,
         )
-        self._provider.add_span_processor(_ToWriter(self._writer))
         self._tracer = self._provider.get_tracer("assay")
         # The SDK honours OTEL_SDK_DISABLED; so do we, aloud.
         self._disabled = not self._tracer.start_span("probe", context=Context()).is_recording()
+        self._provider.add_span_processor(_ToWriter(self._writer))
         if self._disabled:
             _logger.warning("OTEL_SDK_DISABLED is set: requests are not recorded.")
 
     @contextmanager
-    def current(self) -> Iterator["Recorder"]:
+    def recording(self) -> Iterator["Recorder"]:
         """Inside, `spans.span(...)` records here: at the top as the root of a new trace."""
         token = current.set(self)
         try:
@@ -82,6 +90,8 @@ class Recorder:
 
     def span(self, name: str, attributes: Mapping[str, Any] | None = None) -> Span:
         """A span inside this recorder's span in force, or the root of a new trace where there is none."""
+        if self._disabled:
+            return UNRECORDED
         around = current.get()
         parent = around if isinstance(around, _Recorded) and around.recorder is self else None
         return _Recorded(self, name, attributes, parent)

@@ -7,8 +7,10 @@ databases: PostgreSQL refuses NUL characters and lone surrogates, JSON has no Na
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import RowMapping
 
 from assay.ledger.conventions import (
     COST_USD,
@@ -82,7 +84,7 @@ def row_of(span: "ReadableSpan", *, record_content: bool, secrets: Iterable[str]
     )
 
 
-def attributes_of(row: Mapping[str, Any]) -> dict[str, Any]:
+def attributes_of(row: RowMapping) -> dict[str, Any]:
     """All attributes of a stored span under their recorded names."""
     attributes: dict[str, Any] = {name: row[column] for name, column in PROMOTED.items() if row[column] is not None}
     attributes.update(json.loads(row["attributes"]))

@@ -56,7 +56,7 @@ class Spanner(Protocol):
 
 
 current: ContextVar[Spanner | None] = ContextVar("assay_span", default=None)
-"""What the next span is made from. Set by `Recorder.current()` and by entering a span."""
+"""What the next span is made from. Set by `Recorder.recording()` and by entering a span."""
 
 
 class _Unrecorded:
@@ -81,13 +81,13 @@ class _Unrecorded:
         pass
 
 
-_UNRECORDED = _Unrecorded()
+UNRECORDED = _Unrecorded()
 
 
 def span(name: str, attributes: Mapping[str, Any] | None = None) -> Span:
     """A span inside the one in force; the root of a new trace directly under a recorder."""
     spanner = current.get()
-    return _UNRECORDED if spanner is None else spanner.span(name, attributes)
+    return UNRECORDED if spanner is None else spanner.span(name, attributes)
 
 
 def trace_id() -> str:

@@ -264,8 +264,11 @@ def _folded(siblings: tuple[RecordedSpan, ...], fold: int | None) -> list[list[R
 def _tree(rows: Sequence[RowMapping]) -> Trace:
     by_parent: dict[str | None, list[RowMapping]] = {}
     known = {row["span_id"] for row in rows}
+    root_id = next((row["span_id"] for row in rows if row["parent_id"] is None), None)
     for row in sorted(rows, key=lambda row: (row["start_ns"], row["id"])):
-        parent_id = row["parent_id"] if row["parent_id"] in known else None
+        parent_id = row["parent_id"]
+        if parent_id is not None and parent_id not in known:
+            parent_id = root_id  # the spans between were dropped by a full queue, or never written
         by_parent.setdefault(parent_id, []).append(row)
 
     def grown(row: RowMapping) -> RecordedSpan:

@@ -56,10 +56,8 @@ class MiniLMEmbedder:
         self._queries = ThreadPoolExecutor(1, thread_name_prefix="embed-query")
 
     @classmethod
-    def load(
-        cls, *, threads: int = 0, cache: Path | None = None, progress: Progress | None = None
-    ) -> "MiniLMEmbedder":
-        """Fetch, build and quantise what is missing, verify, load. Blocks: about 5 s once after the fetch, then 0.2 s."""
+    def load(cls, *, threads: int = 0, cache: Path | None = None, progress: Progress | None = None) -> "MiniLMEmbedder":
+        """Fetch, build and quantise what is missing, verify, load. Blocks: 5 s once after the fetch, then 0.2 s."""
         folder = fetch(MINILM, cache=cache, progress=progress)
         graph = quantised_graph(folder)
         return cls(graph, verified(folder, MINILM.members[1]), threads=threads)

@@ -1,5 +1,6 @@
 """What a model server's failures mean: the one seam where HTTP statuses and aiohttp's exceptions become our errors."""
 
+import contextlib
 import email.utils
 import json
 import re
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from assay.errors import AssayError, BadInput, BadSetting, Garbled, RateLimited, Refused, TimedOut, Upstream
+from assay.errors import AssayError, BadInput, Garbled, RateLimited, Refused, TimedOut, Upstream
 
 _TOO_LONG = re.compile(r"context.?length|context.?size|maximum context|context window|too many tokens", re.IGNORECASE)
 _MESSAGE_CHARACTERS = 200
@@ -38,9 +39,11 @@ def from_status(
         return _rate_limited(server, said, code, headers)
     if status in (400, 413, 422):
         if status == 413 or code == "context_length_exceeded" or _TOO_LONG.search(f"{code} {said}"):
-            return BadInput(f"The prompt does not fit the model at {server}: {said}", hint="Send less, or set a larger window.")
-        return BadInput(f"{server} does not accept the request: {said}", hint="Change what the message names.", code=code_slug(code))
-    if status == 408 or status == 504:
+            return BadInput(
+                f"The prompt does not fit the model at {server}: {said}", hint="Send less, or set a larger window."
+            )
+        return BadInput(f"{server} does not accept the request: {said}", hint="Change what the message names.")
+    if status in (408, 504):
         return TimedOut(f"{server} gave no answer in time (HTTP {status}).", hint="Try again later.")
     hint = "Try again later; the fault is the server's." if status >= 500 else "Check the base URL."
     return Refused(f"{server} failed with HTTP {status}: {said}", hint=hint, status=status)
@@ -51,12 +54,13 @@ def from_exception(error: BaseException, *, server: str, seconds: float) -> Upst
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return TimedOut(f"{server} did not accept a connection in time.", hint="Check the base URL and the network.")
     if isinstance(error, TimeoutError):
-        return TimedOut(f"{server} gave no answer in {seconds:g} s.", hint="Try again, or raise models.timeout_seconds.")
+        return TimedOut(
+            f"{server} gave no answer in {seconds:g} s.", hint="Try again, or raise models.timeout_seconds."
+        )
     if isinstance(error, aiohttp.ClientSSLError):
         return Refused(
             f"{server} has a TLS certificate that cannot be verified.",
             hint="Check the base URL's host name and this machine's certificates.",
-            status=0,
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         return Refused(
@@ -70,9 +74,11 @@ def from_exception(error: BaseException, *, server: str, seconds: float) -> Upst
     return Garbled(f"{server} does not speak HTTP as expected: {_one_line(str(error))}.", hint="Check the base URL.")
 
 
-def _rate_limited(server: str, said: str, code: str, headers: Mapping[str, str]) -> RateLimited:
-    if code == "insufficient_quota":
-        return RateLimited(f"{server}: the quota of this key is used up: {said}", hint="Add credit, or use another key.")
+def _rate_limited(server: str, said: str, code: str, headers: Mapping[str, str]) -> Upstream:
+    if code == "insufficient_quota":  # waiting does not help
+        return Refused(
+            f"{server}: the quota of this key is used up.", hint="Add credit, or use another key.", status=429
+        )
     return RateLimited(
         f"{server} asks to slow down: {said}",
         hint="Wait, or send fewer requests at once.",

@@ -104,7 +104,7 @@ class Assembly:
         text = "".join(self._texts)
         finish = _FINISH.get(self._finish, "other")
         if self._request.schema is not None:
-            _check_json(text, self._request.schema, finish=finish, model=self._model)
+            check_json(text, self._request.schema, finish=finish, model=self._model)
         return Completion(
             text=text,
             finish_reason=finish,
@@ -132,7 +132,8 @@ def usage_from_wire(usage: Json) -> Usage:
     )
 
 
-def _check_json(text: str, schema: Json, *, finish: FinishReason, model: str) -> None:
+def check_json(text: str, schema: Json, *, finish: FinishReason, model: str) -> None:
+    """Raise `Garbled` unless `text` is whole JSON with what an object schema requires."""
     if finish == "length":
         raise Garbled(f"The JSON answer of {model} was cut off at max_tokens.", hint="Raise max_tokens.")
     try:

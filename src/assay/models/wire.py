@@ -9,7 +9,7 @@ import contextlib
 import json
 import random
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
@@ -61,7 +61,7 @@ class Wire:
 
         return await self._with_retries(attempt)
 
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[Mapping[str, Any]]:
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
         """The JSON objects of a server-sent event stream. Retries until it opens, never after.
 
         `timeout_seconds` is the longest silence between two pieces, not the length of the whole.
@@ -120,7 +120,7 @@ class Wire:
                     raise
 
     @contextlib.contextmanager
-    def _translated(self) -> Any:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -180,14 +180,14 @@ class Wire:
         if tried >= self._max_retries:
             return None
         backoff = min(self._backoff_seconds * 2**tried, _LONGEST_BACKOFF_SECONDS)
-        jittered = backoff * (0.5 + random.random() / 2)  # noqa: S311  spreads clients out, guards nothing
+        jittered: float = backoff * (0.5 + random.random() / 2)  # noqa: S311  spreads clients out, guards nothing
         if isinstance(error, RateLimited):
             asked = error.retry_after_seconds
-            if error.slug == "quota_exhausted" or (asked or 0) > _LONGEST_RETRY_AFTER_SECONDS:
-                return None
-            return jittered if asked is None else asked
+            if asked is None:
+                return jittered
+            return asked if asked <= _LONGEST_RETRY_AFTER_SECONDS else None
         if isinstance(error, TimedOut) or (isinstance(error, Refused) and error.status in _RETRIED_STATUSES):
-            return None if error.slug == "unreachable_for_good" else jittered
+            return jittered
         return None
 
 
@@ -222,14 +222,16 @@ def _checked_url(base_url: str) -> URL:
     except ValueError:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host:
-        raise BadSetting(f"The base URL {base_url!r} is not one.", hint="Give it as http://host:port/v1 or https://host/v1.")
+        raise BadSetting(
+            f"The base URL {base_url!r} is not one.", hint="Give it as http://host:port/v1 or https://host/v1."
+        )
     return url
 
 
 def _proxy(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     """The proxy the environment names for `url`.
 
-    aiohttp's own `trust_env` also reads ~/.netrc, and a password there for the host would make every call with a key fail.
+    aiohttp's own `trust_env` also reads ~/.netrc, and a password there for the host makes every call with a key fail.
     """
     found = urllib.request.getproxies().get(url.scheme)
     if not found or urllib.request.proxy_bypass(str(url.host)):

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.stats.clusters import Floats, as_codes, as_values, cluster_codes, cluster_sums
+from assay.stats.clusters import Codes, Floats, as_codes, as_values, cluster_codes, cluster_sums
 from assay.stats.interval import Interval
-
-Codes = NDArray[np.intp]
 
 MOST_BLOCKS = 2_000
 _CELLS = 8_000_000
@@ -124,7 +122,7 @@ def bootstrap_quantile_change(
     values = as_values(first), as_values(second)
     if min(len(values[0]), len(values[1])) == 0:
         raise ValueError("a quantile needs values on both sides")
-    joint = cluster_codes([*_labels(units_first), *_labels(units_second)])
+    joint = cluster_codes(_joined(units_first, units_second))
     units = int(joint.max()) + 1
     blocks, count = _blocks(units, seed=seed)
     codes = blocks[joint[: len(values[0])]], blocks[joint[len(values[0]) :]]
@@ -147,8 +145,12 @@ def quantile(values: Sequence[float] | NDArray[Any], q: float) -> float:
     return float(np.partition(array, rank)[rank])
 
 
-def _labels(units: Sequence[Hashable] | NDArray[Any]) -> Sequence[Hashable]:
-    return units.tolist() if isinstance(units, np.ndarray) else units
+def _joined(
+    first: Sequence[Hashable] | NDArray[Any], second: Sequence[Hashable] | NDArray[Any]
+) -> Sequence[Hashable] | NDArray[Any]:
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return np.concatenate([first, second])
+    return [*first, *second]
 
 
 def _blocks(units: int, *, seed: int) -> tuple[Codes, int]:
@@ -175,9 +177,7 @@ def _quantiles(values: Floats, codes: Codes, counts: Floats, q: float) -> Floats
     while len(todo):
         top, left = order[:tail], []
         for rows in np.array_split(todo, max(1, len(todo) * tail // _CELLS)):
-            passed = (
-                np.cumsum(np.take(weights[rows], codes[top], axis=1), axis=1) > allowed[rows][:, None]
-            )
+            passed = np.cumsum(np.take(weights[rows], codes[top], axis=1), axis=1) > allowed[rows][:, None]
             reached = passed[:, -1]
             found[rows] = values[top[passed.argmax(axis=1)]]
             left.append(rows[~reached])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,20 @@ class ClusterSums:
         return float(self.sums.sum() / self.sizes.sum())
 
 
-def cluster_codes(clusters: Sequence[Hashable] | NDArray[Any]) -> NDArray[np.intp]:
-    """Each case's cluster as a number 0..G-1, in order of first appearance."""
+def cluster_codes(clusters: Sequence[Hashable] | NDArray[Any]) -> Codes:
+    """Each case's cluster as a number 0..G-1; equal labels get equal numbers."""
+    if isinstance(clusters, np.ndarray):
+        return np.unique(clusters, return_inverse=True)[1].astype(np.intp)
     known: dict[Hashable, int] = {}
-    labels = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
-    return np.fromiter((known.setdefault(label, len(known)) for label in labels), np.intp, len(clusters))
+    return np.array([known.setdefault(label, len(known)) for label in clusters], dtype=np.intp)
 
 
-def cluster_sums(values: Floats, codes: NDArray[np.intp] | None) -> ClusterSums:
+def cluster_sums(values: Floats, codes: Codes | None) -> ClusterSums:
     """Sums per cluster; without `codes` every case is a cluster of one."""
     if codes is None:
         return ClusterSums(values, np.ones(len(values)))
-    sizes = np.bincount(codes, weights=np.ones(len(codes)))
-    return ClusterSums(np.bincount(codes, weights=values), sizes)
+    sums, sizes = np.bincount(codes, weights=values), np.bincount(codes)
+    return ClusterSums(np.asarray(sums, np.float64), np.asarray(sizes, np.float64))
 
 
 def as_values(values: Sequence[float] | NDArray[Any]) -> Floats:
@@ -61,7 +63,7 @@ def as_values(values: Sequence[float] | NDArray[Any]) -> Floats:
     return array
 
 
-def as_codes(clusters: Sequence[Hashable] | NDArray[Any] | None, n: int) -> NDArray[np.intp] | None:
+def as_codes(clusters: Sequence[Hashable] | NDArray[Any] | None, n: int) -> Codes | None:
     """Codes of the clusters, or None where there are none or each case is its own."""
     if clusters is None:
         return None

@@ -1,1 +1,5 @@
-"""The page: chat, documents, settings in force."""
+"""The page: chat, documents, settings in force, traces."""
+
+from assay.app.web.mount import mount
+
+__all__ = ["mount"]

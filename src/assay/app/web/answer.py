@@ -34,7 +34,7 @@ NEAREST = 4
 
 def question_markup(question: str) -> Markup:
     """The question, as it was typed."""
-    return Markup('<h2 class="hidden">Question</h2><p class="question" dir="auto">{}</p>').format(question)
+    return Markup('<h2 class="spoken">Question</h2><p class="question" dir="auto">{}</p>').format(question)
 
 
 def body_markup(turn: Turn) -> Markup:
@@ -166,7 +166,9 @@ def _flags(answer: Answer) -> Markup:
 def _declined(declined: Declined) -> Markup:
     near = Markup().join(_near(hit) for hit in declined.hits[:NEAREST])
     nearest = (
-        Markup('<p class="label">Nearest passages</p><ul class="sources" aria-label="Nearest passages">{}</ul>').format(near)
+        Markup('<p class="label">Nearest passages</p><ul class="sources" aria-label="Nearest passages">{}</ul>').format(
+            near
+        )
         if near
         else Markup()
     )

@@ -113,7 +113,7 @@ class Conversation:
             raise
         except AssayError as error:
             turn.failure = Failure(error.message, error.hint, error.slug)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the edge: nobody awaits this task, so the user must be told here
             _log.exception("a question failed in a way nobody foresaw")
             turn.failure = Failure(
                 "Assay failed in a way it should not.", "Look into the log of the server, and report it.", "internal"

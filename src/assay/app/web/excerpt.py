@@ -8,6 +8,7 @@ labels of a window leaves exactly its text. Proved by `tests/unit/web/test_excer
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -62,7 +63,7 @@ def excerpt(view: DocumentView, window: Window, *, mark: Window | None = None) -
     cuts = sorted(edge for edge in edges if window.start <= edge <= window.end)
     out: list[Markup] = []
     level = 0
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         if start in heading_ends:
             level = 0
         if start in headings:

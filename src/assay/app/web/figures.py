@@ -1,4 +1,4 @@
-"""How figures are written: counts with separators, durations and sizes in the unit one reads fastest, money never rounded to 0."""
+"""How figures are written: counts with separators, durations and sizes in the unit read fastest, money never as 0."""
 
 
 def count(number: int, noun: str = "", plural: str = "") -> str:

@@ -23,8 +23,9 @@ BAR = Markup(
 ).format(icons.BRAND, icons.MENU)
 
 THEME = Markup(
-    '<button class="button theme" type="button" data-theme-toggle aria-label="Theme: follow the system, light or dark">'
-    '<span class="of-system">{}Auto</span><span class="of-light">{}Light</span><span class="of-dark">{}Dark</span></button>'
+    '<button class="button theme" type="button" data-theme-toggle title="Theme: follow the system, light or dark">'
+    '<span class="spoken">Theme</span><span class="of-system">{}Auto</span>'
+    '<span class="of-light">{}Light</span><span class="of-dark">{}Dark</span></button>'
 ).format(icons.SYSTEM, icons.SUN, icons.MOON)
 
 COMPOSER = Markup(
@@ -35,8 +36,8 @@ COMPOSER = Markup(
 ).format(icons.STOP)
 
 FILTER = Markup(
-    '<input class="filter" type="search" data-filter placeholder="Filter by name" aria-label="Filter documents by name" '
-    'autocomplete="off" spellcheck="false">'
+    '<input class="filter" type="search" data-filter placeholder="Filter by name" '
+    'aria-label="Filter documents by name" autocomplete="off" spellcheck="false">'
 )
 
 MISSING = Markup(

@@ -64,7 +64,9 @@ def documents_markup(rows: Sequence[DocumentRow], *, matching: str, has_more: bo
 
 def _document(row: DocumentRow) -> Markup:
     url = Spot(row.id).url
-    path = Markup('<bdi class="path">{}</bdi>').format(row.source) if row.title and row.title != row.source else Markup()
+    path = (
+        Markup('<bdi class="path">{}</bdi>').format(row.source) if row.title and row.title != row.source else Markup()
+    )
     short = f"{type_name(row.media_type)} · {count(row.characters)} characters · {count(row.passages, 'passage')}"
     return Markup(
         '<tr><td class="name"><a href="{}" data-open="{}" title="{}"><bdi>{}</bdi></a>{}'
@@ -73,7 +75,8 @@ def _document(row: DocumentRow) -> Markup:
         '<td class="right num wide-only">{}</td><td class="right num wide-only">{}</td></tr>'
     ).format(
         url, url, row.source, row.title or row.source, path, short, type_name(row.media_type),
-        count(row.characters), count(row.passages), count(row.pages) if row.pages else Markup('<span class="faint">–</span>'),
+        count(row.characters), count(row.passages),
+        count(row.pages) if row.pages else Markup('<span class="faint">–</span>'),
     )  # fmt: skip
 
 
@@ -93,18 +96,20 @@ def ingestion_markup(status: IngestStatus) -> Markup:
         )
     if status.state == "failed":
         out += Markup(
-            '<section class="card"><div class="notice bad">{}<div><b>The ingestion failed</b><p>{}</p></div></div></section>'
+            '<section class="card"><div class="notice bad">{}<div><b>The ingestion failed</b>'
+            "<p>{}</p></div></div></section>"
         ).format(icons.BAD, status.current or "Run it again in a terminal to see why.")
     if status.failed:
         rows = Markup().join(
-            Markup('<li><bdi class="path">{}</bdi><span class="tag bad">{}</span><span class="muted">{}</span></li>').format(
-                path, code, hint
-            )
+            Markup(
+                '<li><bdi class="path">{}</bdi><span class="tag bad">{}</span><span class="muted">{}</span></li>'
+            ).format(path, code, hint)
             for path, code, hint in status.failed[:100]
         )
         left = len(status.failed) - 100
         out += Markup(
-            '<details class="card" {}><summary>{}<b>{} could not be read</b></summary><ul class="failures">{}{}</ul></details>'
+            '<details class="card" {}><summary>{}<b>{} could not be read</b></summary>'
+            '<ul class="failures">{}{}</ul></details>'
         ).format(
             Markup("open") if len(status.failed) <= 5 else Markup(),
             icons.WARN,
@@ -140,7 +145,8 @@ def _model(model: ModelStatus) -> Markup:
             size(model.done_bytes), size(model.total_bytes),
         )  # fmt: skip
     return Markup(
-        '<li><span class="muted role">{}</span><span class="model-name"><bdi>{}</bdi><span class="faint">{}</span></span>'
+        '<li><span class="muted role">{}</span>'
+        '<span class="model-name"><bdi>{}</bdi><span class="faint">{}</span></span>'
         '<span class="tag {}">{}{}</span>{}</li>'
     ).format(_ROLES[model.role], model.name, model.detail, kind, icon, word, progress)
 
@@ -152,7 +158,8 @@ def settings_markup(settings: Sequence[SettingInForce]) -> Markup:
         rows = Markup().join(_setting(setting) for setting in group)
         out += Markup(
             '<section class="card flush"><div class="card-head"><b>{}</b></div><table class="table settings">'
-            '<thead class="hidden"><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">From</th></tr></thead>'
+            '<thead class="spoken"><tr><th scope="col">Setting</th><th scope="col">Value</th>'
+            '<th scope="col">From</th></tr></thead>'
             "<tbody>{}</tbody></table></section>"
         ).format(section, rows)
     return out
@@ -194,19 +201,19 @@ def intro_markup(extent: Extent | None, ingestion: IngestStatus) -> Markup:
         )
     return Markup(
         '<div class="intro"><h2>Ask about {}</h2><p class="muted">Answers quote the documents. '
-        "Every number in an answer opens its source at the quoted place. What the documents do not say is not answered.</p>"
+        "Every number in an answer opens its source at the quoted place. "
+        "What the documents do not say is not answered.</p>"
         '<ul class="keys faint"><li><kbd>/</kbd> to the question</li><li><kbd>Enter</kbd> asks</li>'
         "<li><kbd>Shift</kbd> <kbd>Enter</kbd> new line</li><li><kbd>Esc</kbd> closes the document</li></ul></div>{}"
-    ).format(
-        count(extent.documents, "document") if extent.documents else "your documents", ingestion_markup(ingestion)
-    )
+    ).format(count(extent.documents, "document") if extent.documents else "your documents", ingestion_markup(ingestion))
 
 
 def command_markup(command: str, says: str) -> Markup:
     """A command to copy."""
     return Markup(
         '<div class="command"><code>{}</code><span class="faint">{}</span>'
-        '<button class="button small" type="button" data-copy="{}" aria-label="Copy {}">{}<span>Copy</span></button></div>'
+        '<button class="button small" type="button" data-copy="{}" aria-label="Copy {}">{}<span>Copy</span></button>'
+        "</div>"
     ).format(command, says, command, command, icons.COPY)
 
 

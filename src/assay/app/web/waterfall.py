@@ -23,16 +23,16 @@ _SERIES: dict[str, int] = {
 
 MAX_ROWS = 400
 _TICKS = 4
+FOLD = 12
+"""Of more siblings of one name than this, the rest share a line."""
 
 
 def trace_markup(trace: Trace) -> Markup:
     """The head and the waterfall of a trace."""
-    rows = waterfall(trace)
+    rows = waterfall(trace, fold=FOLD)
     total_ms = max(trace.duration_ms, 1e-3)
     ticks = tick_marks(total_ms)
-    lines = Markup().join(
-        Markup('<span style="left:{}%"></span>').format(f"{100 * at / total_ms:.3f}") for at in ticks
-    )
+    lines = Markup().join(Markup('<span style="left:{}%"></span>').format(f"{100 * at / total_ms:.3f}") for at in ticks)
     labels = Markup().join(
         Markup('<span style="left:{}%">{}</span>').format(f"{100 * at / total_ms:.3f}", duration(at)) for at in ticks
     )
@@ -40,7 +40,8 @@ def trace_markup(trace: Trace) -> Markup:
     left = len(rows) - MAX_ROWS
     return Markup(
         '{}<section class="card flush"><div class="waterfall">'
-        '<div class="wf-row wf-head faint" aria-hidden="true"><span>span</span><span class="wf-track num">{}</span><span></span></div>'
+        '<div class="wf-row wf-head faint" aria-hidden="true"><span>span</span>'
+        '<span class="wf-track num">{}</span><span></span></div>'
         "{}{}</div></section>"
     ).format(
         _head(trace, len(rows)),
@@ -59,7 +60,9 @@ def tick_marks(total_ms: float) -> list[float]:
 
 def _head(trace: Trace, rows: int) -> Markup:
     started = datetime.fromtimestamp(trace.started_ns / 1e9, tz=UTC)
-    icon = icons.GOOD if trace.status == "ok" else icons.WARN if trace.status in ("cancelled", "unfinished") else icons.BAD
+    icon = (
+        icons.GOOD if trace.status == "ok" else icons.WARN if trace.status in ("cancelled", "unfinished") else icons.BAD
+    )
     kind = {"ok": "good", "error": "bad"}.get(trace.status, "warn")
     facts = [duration(trace.duration_ms), count(rows, "span"), *_consumed(trace.consumption)]
     return Markup(

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("instance", sa.String(length=32), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("log_floor", sa.BigInteger(), nullable=False),
+        sa.Column("unfinished", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_index_state")),
     )
     op.create_table(
@@ -112,10 +113,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_passage_text_hash"), "passage", ["text_hash"], unique=False)
-    state = sa.table(
-        "index_state", sa.column("id"), sa.column("instance"), sa.column("generation"), sa.column("log_floor")
+    op.execute(
+        sa.table(
+            "index_state", *(sa.column(name) for name in ("id", "instance", "generation", "log_floor", "unfinished"))
+        )
+        .insert()
+        .values(id=1, instance=secrets.token_hex(16), generation=0, log_floor=0, unfinished=sa.false())
     )
-    op.execute(state.insert().values(id=1, instance=secrets.token_hex(16), generation=0, log_floor=0))
 
 
 def downgrade() -> None:

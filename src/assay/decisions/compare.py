@@ -1,0 +1,169 @@
+"""Did the change help? Paired by case, one interval, one verdict read from it, cost and latency beside it.
+
+Invariant: the verdict and the interval never disagree, and swapping the two sides mirrors both.
+Proved by properties over arbitrary results in `tests/properties/test_compare.py`; that the intervals hold what they
+promise is proved by simulation in `tests/oracles/test_coverage.py`.
+"""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from assay.decisions.comparison import Change, Comparison, verdict_of
+from assay.decisions.pairs import NAMED, Arm, Pairs, pair
+from assay.decisions.results import Scored, read_results
+from assay.decisions.sentence import sentence
+from assay.stats.bootstrap import bootstrap_quantile_change, bootstrap_ratio, quantile
+from assay.stats.clusters import Codes, Floats
+from assay.stats.interval import Interval
+from assay.stats.paired import paired_interval, without_rounding
+from assay.stats.power import detectable_from
+
+__all__ = ["Change", "Comparison", "Scored", "compare", "comparison_shape", "read_results"]
+
+FEWEST_BOOTSTRAPPED = 100  # percentile limits from fewer cases are too narrow
+FEWEST_CLUSTERS = 30
+
+
+def compare(
+    incumbent: Sequence[Scored], candidate: Sequence[Scored], *, alpha: float = 0.05, lower_is_better: bool = False
+) -> Comparison:
+    """Compare two lists of results of the same cases; raises BadInput where they make no pairs (see `pair`)."""
+    pairs = pair(incumbent, candidate, lower_is_better=lower_is_better)
+    first, second = pairs.incumbent.scores, pairs.candidate.scores
+    worse, better = (second, first) if lower_is_better else (first, second)
+    difference = paired_interval(worse, better, clusters=pairs.clusters, alpha=alpha)
+    changes = without_rounding(better - worse, scale=float(max(np.abs(first).max(), np.abs(second).max())))
+    wins, losses = int((changes > 0).sum()), int((changes < 0).sum())
+    detectable = detectable_from(difference)
+    return Comparison(
+        verdict=verdict_of(difference),
+        difference=difference,
+        incumbent_mean=float(first.mean()),
+        candidate_mean=float(second.mean()),
+        wins=wins,
+        losses=losses,
+        ties=len(changes) - wins - losses,
+        n=len(changes),
+        clusters=pairs.cluster_count,
+        cost=_cost(pairs, alpha=alpha),
+        latency=_latency(pairs, alpha=alpha),
+        detectable=detectable if isfinite(detectable) and difference.method != "none" else None,
+        unpaired=pairs.unpaired,
+        unit_scale=pairs.unit_scale,
+        lower_is_better=lower_is_better,
+        notes=tuple(_notes(pairs, lower_is_better=lower_is_better)),
+    )
+
+
+def comparison_shape(comparison: Comparison) -> dict[str, Any]:
+    """The object of `assay compare --json`: plain numbers, null for an infinite limit."""
+    unpaired, difference = comparison.unpaired, comparison.difference
+    return {
+        "verdict": comparison.verdict,
+        "difference": _interval_shape(difference),
+        "wins": comparison.wins,
+        "losses": comparison.losses,
+        "ties": comparison.ties,
+        "n": comparison.n,
+        "clusters": comparison.clusters,
+        "cost": _change_shape(comparison.cost, "usd"),
+        "latency": _change_shape(comparison.latency, "p95_ms"),
+        "sentence": sentence(comparison),
+        "reason": difference.reason,
+        "alpha": difference.alpha,
+        "lower_is_better": comparison.lower_is_better,
+        "incumbent_mean": comparison.incumbent_mean,
+        "candidate_mean": comparison.candidate_mean,
+        "detectable": comparison.detectable,
+        "unpaired": {
+            "incumbent": unpaired.incumbent,
+            "candidate": unpaired.candidate,
+            "named": list(unpaired.named),
+        },
+        "notes": list(comparison.notes),
+    }
+
+
+def _cost(pairs: Pairs, *, alpha: float) -> Change | None:
+    first, second = pairs.incumbent.cost_usd, pairs.candidate.cost_usd
+    known = np.isfinite(first) & np.isfinite(second)
+    count = int(known.sum())
+    if count == 0:
+        return None
+    before, after = first[known], second[known]
+    ratio = None
+    clusters = None if pairs.clusters is None else pairs.clusters[known]
+    if float(before.sum()) > 0 and _enough(count, clusters):
+        ratio = bootstrap_ratio(after, before, clusters=clusters, alpha=alpha)
+    return Change(float(before.sum()), float(after.sum()), count, ratio)
+
+
+def _latency(pairs: Pairs, *, alpha: float) -> Change | None:
+    before, first = _timed_in_both(pairs.incumbent, pairs.candidate)
+    after, second = _timed_in_both(pairs.candidate, pairs.incumbent)
+    if len(before) == 0:
+        return None
+    timed = np.unique(first)
+    if pairs.clusters is not None:
+        first, second = pairs.clusters[first], pairs.clusters[second]
+    if not _enough(len(timed), None if pairs.clusters is None else first):
+        return Change(quantile(before, 0.95), quantile(after, 0.95), len(timed), None)
+    change = bootstrap_quantile_change(before, after, units_first=first, units_second=second, alpha=alpha)
+    return Change(change.first, change.second, len(timed), change.ratio, change.difference)
+
+
+def _timed_in_both(arm: Arm, other: Arm) -> tuple[Floats, Codes]:
+    keep = np.isin(arm.latency_pairs, other.latency_pairs)
+    return arm.latency_ms[keep], arm.latency_pairs[keep]
+
+
+def _enough(count: int, clusters: Codes | None) -> bool:
+    return count >= FEWEST_BOOTSTRAPPED and (clusters is None or len(np.unique(clusters)) >= FEWEST_CLUSTERS)
+
+
+def _notes(pairs: Pairs, *, lower_is_better: bool) -> list[str]:
+    notes = []
+    n, unpaired = pairs.n, pairs.unpaired
+    if unpaired.incumbent or unpaired.candidate:
+        more = ", ..." if unpaired.incumbent + unpaired.candidate > NAMED else ""
+        notes.append(
+            f"{unpaired.incumbent} cases are only in A and {unpaired.candidate} only in B "
+            f"({', '.join(unpaired.named)}{more}): the verdict is about the {n} in both."
+        )
+    worst = "1, the worst" if lower_is_better else "0, the worst"
+    for name, arm in (("A", pairs.incumbent), ("B", pairs.candidate)):
+        if arm.failures:
+            notes.append(f"{arm.failures} results of {name} have no score (failed): they count as {worst}.")
+        if arm.repeats:
+            notes.append(f"{arm.repeats} cases are more than once in {name}: their results are averaged first.")
+    if pairs.cluster_count == n:
+        notes.append("Every cluster holds one case, which is the same as no clusters.")
+    elif pairs.alone:
+        notes.append(f"{pairs.alone} cases name no cluster: each counts as its own.")
+    return notes
+
+
+def _interval_shape(interval: Interval) -> dict[str, Any]:
+    return {
+        "value": interval.value,
+        "low": interval.low if isfinite(interval.low) else None,
+        "high": interval.high if isfinite(interval.high) else None,
+        "method": interval.method,
+    }
+
+
+def _change_shape(change: Change | None, unit: str) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    shape: dict[str, Any] = {
+        f"incumbent_{unit}": change.incumbent,
+        f"candidate_{unit}": change.candidate,
+        "pairs": change.pairs,
+        "ratio": None if change.ratio is None else _interval_shape(change.ratio),
+    }
+    if unit == "p95_ms":
+        shape["difference_ms"] = None if change.difference is None else _interval_shape(change.difference)
+    return shape

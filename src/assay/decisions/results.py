@@ -1,0 +1,165 @@
+"""Result files of any tool: one JSON object per line with a case, a score and what it cost.
+
+Invariant: a file is read wholly or refused with its name, the line and what to do; no line is skipped but blank ones.
+Proved on every kind of bad file in `tests/unit/decisions/test_results.py`.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from assay.errors import BadInput, NotFound, Unreadable
+
+_DECODER = json.JSONDecoder()
+
+LARGEST_SCORE = 1e100  # squares of differences must stay finite
+_EXAMPLE = '{"case": "q1", "score": 0.8}'
+_ONE_OBJECT = f"Write one JSON object per line, such as {_EXAMPLE}"
+
+
+class Scored(NamedTuple):
+    """One case measured once. `score` None, NaN or infinite: the case failed. `cluster` None: it stands alone.
+
+    `cost_usd` and `latency_ms` are None where unknown, else finite and not negative.
+    """
+
+    case: str
+    score: float | None
+    cluster: str | None = None
+    cost_usd: float | None = None
+    latency_ms: float | None = None
+
+
+def read_results(path: Path) -> list[Scored]:
+    """Every line of a JSONL result file; raises NotFound, Unreadable or BadInput naming file, line and remedy."""
+    try:
+        with path.open("rb") as file:
+            scored = list(_rows(path, file))
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {path}.", hint="Check the path; both result files must exist.") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path} is a folder, not a result file.", hint="Name the .jsonl file inside it.") from None
+    except OSError as error:
+        raise Unreadable(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Check the file's permissions."
+        ) from None
+    if not scored:
+        raise BadInput(f"{path} holds no results.", hint=_ONE_OBJECT)
+    return scored
+
+
+def _rows(path: Path, lines: Any) -> Iterator[Scored]:
+    # Case names repeat between the files and clusters within them; numbers are checked line by line.
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip()
+        if number == 1:
+            line = _without_mark(path, line)
+        if line:
+            yield _scored(path, number, line)
+
+
+def _without_mark(path: Path, line: bytes) -> bytes:
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadInput(f"{path} is UTF-16 text.", hint="Save it as UTF-8.")
+    return line.removeprefix(b"\xef\xbb\xbf")
+
+
+def _scored(path: Path, number: int, line: bytes) -> Scored:
+    record = _record(path, number, line)
+    case, score, cluster = record.get("case"), record.get("score"), record.get("cluster")
+    cost, latency = record.get("cost_usd"), record.get("latency_ms")
+    # The common line first: 200,000 of these decide whether a comparison takes one second or three.
+    if type(case) is not str:
+        case = _label(path, number, record, "case")
+    if type(score) is not float or not -LARGEST_SCORE <= score <= LARGEST_SCORE:
+        score = _score(path, number, record)
+    if cluster is not None and type(cluster) is not str:
+        cluster = _label(path, number, record, "cluster")
+    if cost is not None and not (type(cost) is float and 0 <= cost < LARGEST_SCORE):
+        cost = _amount(path, number, "cost_usd", cost)
+    if latency is not None and not (type(latency) is float and 0 <= latency < LARGEST_SCORE):
+        latency = _amount(path, number, "latency_ms", latency)
+    return Scored(case, score, cluster, cost, latency)
+
+
+def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        text = line.decode("utf-8")
+        # Half the time of json.loads, which looks for white space that strip() has taken away.
+        record, end = _DECODER.raw_decode(text)
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}:{number} is not UTF-8 text.", hint="Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        _refuse(path, number, f"is not JSON ({error.msg}, column {error.colno}): {_shortened(line)}", _ONE_OBJECT)
+    except (ValueError, RecursionError):
+        # Numbers of thousands of digits, or brackets nested without end.
+        _refuse(path, number, f"is not JSON we can read: {_shortened(line)}", _ONE_OBJECT)
+    if end != len(text):
+        _refuse(path, number, f"has more than one JSON value: {_shortened(line)}", _ONE_OBJECT)
+    if not isinstance(record, dict):
+        _refuse(path, number, f"is not a JSON object: {_shortened(line)}", _ONE_OBJECT)
+    return record
+
+
+def _label(path: Path, number: int, record: dict[str, Any], key: str) -> str:
+    """A name as text: numbers are taken as written, so 7 in one file is "7" in the other."""
+    value = record.get(key)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if key not in record:
+        _missing(path, number, record, key)
+    _refuse(path, number, f'has "{key}": {_shortened(json.dumps(value))}', f'Write "{key}" as text or a number.')
+
+
+def _score(path: Path, number: int, record: dict[str, Any]) -> float | None:
+    if "score" not in record:
+        _missing(path, number, record, "score")
+    value = record["score"]
+    if value is None:
+        return None
+    if not isinstance(value, int | float):
+        hint = 'Write "score" as a number, true, false, or null for a case that failed.'
+        _refuse(path, number, f'has "score": {_shortened(json.dumps(value))}', hint)
+    try:
+        score = float(value)
+    except OverflowError:
+        score = math.inf
+    if not math.isfinite(score):
+        if isinstance(value, float):
+            return None
+        _too_large(path, number)
+    if abs(score) > LARGEST_SCORE:
+        _too_large(path, number)
+    return score
+
+
+def _amount(path: Path, number: int, key: str, value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(path, number, f'has "{key}": {_shortened(json.dumps(value))}', f'Write "{key}" as a number or null.')
+    if value < 0:
+        _refuse(path, number, f'has a negative "{key}": {value}', f'Write "{key}" as zero or more, or null if unknown.')
+    # Not comparable with a float: an integer of hundreds of digits is no amount either.
+    return float(value) if value < LARGEST_SCORE else None
+
+
+def _missing(path: Path, number: int, record: dict[str, Any], key: str) -> NoReturn:
+    keys = ", ".join(sorted(record)[:8]) or "none"
+    hint = f'Each line needs "case" and "score"; rename yours, as in {_EXAMPLE}'
+    _refuse(path, number, f'has no "{key}" (its keys: {_shortened(keys)})', hint)
+
+
+def _too_large(path: Path, number: int) -> NoReturn:
+    _refuse(path, number, 'has a "score" beyond 1e100', "Use a smaller unit.")
+
+
+def _refuse(path: Path, number: int, what: str, hint: str) -> NoReturn:
+    raise BadInput(f"{path}:{number} {what}", hint=hint)
+
+
+def _shortened(text: str | bytes) -> str:
+    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,0 +1,236 @@
+"""Question in, hits out: both sides, fused, optionally re-scored by a reranker.
+
+A search works on one state of each side. The database is asked for its generation at most every
+`_LOOK_SECONDS`; where it moved, the indexes follow in the background and searches go on meanwhile.
+Filters act inside both sides, before the cut to k. Proved by `tests/unit/index/test_retriever.py`.
+"""
+
+import asyncio
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.errors import Conflict
+from assay.index.changes import Changes
+from assay.index.context import indexed_text
+from assay.index.dense import DenseIndex
+from assay.index.fuse import Ranking, reciprocal_rank, weighted
+from assay.index.hit import Filter, Hit, Mode
+from assay.index.insertion import storable
+from assay.index.lexical import LexicalIndex
+from assay.index.records import StoredPassage
+from assay.index.settings import IndexSettings
+from assay.index.store import Store
+from assay.models.embedder import Embedder
+from assay.models.reranker import Reranker
+
+_LOOK_SECONDS = 0.2
+_FILTERS = 64
+_BLANK = re.compile(r"\s*")
+
+
+class SearchIndex:
+    """Both derived indexes of one workspace and one embedder, kept at the database's state.
+
+    `folder` is `.assay/index`. Nothing is read before `open`. Thread-safe.
+    """
+
+    def __init__(
+        self, store: Store, folder: Path, *, digest: str, dimensions: int, language: str = "english", threads: int = 0
+    ) -> None:
+        self.store = store
+        self.changes = Changes(store.database)
+        self.lexical = LexicalIndex(folder, self.changes, language=language)
+        self.dense = DenseIndex(folder, self.changes, digest=digest, dimensions=dimensions, threads=threads)
+        self._digest = digest
+        self._catching_up = threading.Lock()
+        self._filters: OrderedDict[tuple[int, object], NDArray[np.int64] | None] = OrderedDict()
+
+    def open(self) -> "SearchIndex":
+        """Verify what is on disk and bring it to the database's state, rebuilding what is missing or damaged."""
+        self.catch_up()
+        return self
+
+    def catch_up(self) -> bool:
+        """Bring both sides to the database's state; whether they are there (another process may be at it)."""
+        with self._catching_up:
+            self.dense.catch_up()
+            return self.lexical.catch_up()
+
+    def behind(self) -> bool:
+        """Whether the database has moved since."""
+        generation = self.changes.state().generation
+        return self.lexical.generation != generation or self.dense.generation != generation
+
+    def check_vectors(self) -> None:
+        """Raises Conflict where passages were embedded by another embedder than this index's."""
+        strangers = self.changes.count() - self.changes.count(digest=self._digest)
+        if strangers:
+            raise Conflict(
+                f"{strangers:,} passages were embedded by another embedder than the one in force.",
+                hint="Run `assay ingest` on your documents again, or set models.embedder back.",
+                code="other_embedder",
+            )
+
+    def allowed(self, where: Filter | None) -> NDArray[np.int64] | None:
+        """Numbers of the documents a filter lets through, None for all; remembered until the database moves."""
+        if where is None or (where.groups is None and not where.metadata):
+            return None
+        key = (self.dense.generation, (where.groups, tuple(sorted(where.metadata.items()))))
+        if key not in self._filters:
+            self._filters[key] = self.changes.allowed(where)
+            while len(self._filters) > _FILTERS:
+                self._filters.popitem(last=False)
+        return self._filters[key]
+
+
+class HybridRetriever:
+    """The `Retriever` of a workspace. Close nothing: index, embedder and reranker belong to who made them."""
+
+    def __init__(
+        self,
+        index: SearchIndex,
+        embedder: Embedder,
+        *,
+        settings: IndexSettings | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._settings = settings or IndexSettings()
+        self._reranker = reranker
+        self._looked = time.monotonic()
+        self._following: asyncio.Task[object] | None = None
+
+    async def search(
+        self, question: str, *, k: int | None = None, mode: Mode | None = None, where: Filter | None = None
+    ) -> list[Hit]:
+        """The best `k` passages, best first; fewer where fewer match. A blank question finds nothing.
+
+        Raises ValueError for k below 1, Conflict where the passages were embedded by another embedder.
+        """
+        k = self._settings.k if k is None else k
+        mode = self._settings.mode if mode is None else mode
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+        question = storable(question)
+        if _BLANK.fullmatch(question):
+            return []
+        self._follow()
+        where = _clean(where)
+        rerank = self._settings.rerank if self._reranker is not None else 0
+        depth = max(self._settings.candidates, k, rerank)
+        lexical, dense, query = await self._both_sides(question, mode=mode, depth=depth, where=where)
+        return await self._hits(question, lexical, dense, query, mode=mode, k=k, rerank=rerank)
+
+    async def _both_sides(
+        self, question: str, *, mode: Mode, depth: int, where: Filter | None
+    ) -> tuple[Ranking, Ranking, NDArray[np.float32] | None]:
+        """Candidates of each side; the words are looked up while the question is embedded."""
+        words = None
+        if mode != "dense":
+            words = asyncio.create_task(asyncio.to_thread(self._index.lexical.search, question, k=depth, where=where))
+        try:
+            query: NDArray[np.float32] | None = None
+            dense: Ranking = []
+            if mode != "lexical":
+                query = (await self._embedder.embed([question], kind="query"))[0]
+                dense = await asyncio.to_thread(self._dense, query, depth, where)
+            return ([] if words is None else await words), dense, query
+        finally:
+            if words is not None:
+                words.cancel()
+
+    def _dense(self, query: NDArray[np.float32], depth: int, where: Filter | None) -> list[tuple[int, float]]:
+        found = self._index.dense.search(query, k=depth, allowed=self._index.allowed(where))
+        if not found:
+            self._index.check_vectors()
+        return found
+
+    async def _hits(
+        self,
+        question: str,
+        lexical: Ranking,
+        dense: Ranking,
+        query: NDArray[np.float32] | None,
+        *,
+        mode: Mode,
+        k: int,
+        rerank: int,
+    ) -> list[Hit]:
+        ranked = self._ranked(lexical, dense, mode)
+        words, cosines = dict(lexical), dict(dense)
+        # Passages removed since the index last followed are dropped; a few more are read to fill their places.
+        wanted = [passage_id for passage_id, _ in ranked[: max(k, rerank) + 8]]
+        stored, more = await asyncio.to_thread(self._read, wanted, query, [i for i in wanted if i not in cosines])
+        cosines.update(more)
+        hits = []
+        for passage_id, score in ranked[: len(wanted)]:
+            found = stored.get(passage_id)
+            if found is not None:
+                signals = {
+                    name: side[passage_id]
+                    for name, side in (("lexical", words), ("dense", cosines))
+                    if passage_id in side
+                }
+                hits.append(Hit(found.passage, found.source, found.title, score, signals))
+        if rerank and self._reranker is not None and hits:
+            hits = await _reranked(self._reranker, question, hits, rerank)
+        return hits[:k]
+
+    def _read(
+        self, wanted: Sequence[int], query: NDArray[np.float32] | None, unscored: Sequence[int]
+    ) -> tuple[dict[int, StoredPassage], dict[int, float]]:
+        scores = {} if query is None or not unscored else self._index.dense.scores(query, unscored)
+        return self._index.store.passages(wanted), scores
+
+    def _ranked(self, lexical: Ranking, dense: Ranking, mode: Mode) -> Ranking:
+        if mode == "lexical":
+            return lexical
+        if mode == "dense":
+            return dense
+        if self._settings.fusion == "rrf":
+            return reciprocal_rank(lexical, dense, rrf_k=self._settings.rrf_k, dense_weight=self._settings.dense_weight)
+        return weighted(lexical, dense, dense_weight=self._settings.dense_weight)
+
+    def _follow(self) -> None:
+        """Look, now and then, whether the database moved; where it did, catch up beside the searches."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS or (self._following is not None and not self._following.done()):
+            return
+        if self._following is not None:
+            self._following.result()  # what went wrong in the background is raised here, not lost
+            self._following = None
+        self._looked = now
+        self._following = asyncio.create_task(asyncio.to_thread(self._catch_up_if_behind))
+
+    def _catch_up_if_behind(self) -> None:
+        if self._index.behind():
+            self._index.catch_up()
+
+
+async def _reranked(reranker: Reranker, question: str, hits: list[Hit], rerank: int) -> list[Hit]:
+    """The first `rerank` hits in the reranker's order, the rest behind them in theirs."""
+    head = hits[:rerank]
+    texts = [indexed_text(hit.passage.text, title=hit.title, heading=hit.passage.heading) for hit in head]
+    scores = await reranker.score(question, texts)
+    scored = [
+        Hit(hit.passage, hit.source, hit.title, float(score), {**hit.signals, "rerank": float(score)})
+        for hit, score in zip(head, scores, strict=True)
+    ]
+    scored.sort(key=lambda hit: -hit.score)
+    return scored + hits[rerank:]
+
+
+def _clean(where: Filter | None) -> Filter | None:
+    """The filter with its values as the store keeps them."""
+    if where is None:
+        return None
+    groups = None if where.groups is None else frozenset(storable(name) for name in where.groups)
+    return Filter(groups, {storable(key): storable(value) for key, value in where.metadata.items()})
