@@ -15,15 +15,15 @@ from anyio import to_thread
 
 from assay.answers import ask as asking
 from assay.answers.outcome import AnswerEvent, Outcome
-from assay.app.service import DocumentRow, DocumentView, IngestStatus, ModelStatus, SettingInForce
+from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
 from assay.app.settings import SettingsInForce
 from assay.errors import AssayError, BadSetting
 from assay.index.hit import Filter, Hit, Mode
-from assay.index.ingest import IngestReport, Progress, ingest
-from assay.index.retriever import HybridRetriever, open_retriever
+from assay.index.ingest import IngestProgress, IngestReport, ingest
+from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.store import Store
 from assay.ledger.database import Database, open_database, sqlite_url
-from assay.ledger.spans import Recorder
+from assay.ledger.recorder import Recorder
 from assay.ledger.traces import Trace, load
 from assay.models import catalogue
 from assay.models.chat import ChatModel
@@ -90,6 +90,7 @@ class Workspace:
         self._embedder: Embedder | None = None
         self._chat: ChatModel | None = None
         self._reranker: Reranker | None = None
+        self._index: SearchIndex | None = None
         self._retriever: HybridRetriever | None = None
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._status = _initial_status(self.settings)
@@ -112,9 +113,14 @@ class Workspace:
             for key, value, origin, description in self.in_force.rows()
         ]
 
-    async def documents(self, *, limit: int = 1000, offset: int = 0) -> Sequence[DocumentRow]:
-        """Documents in the workspace, by source."""
-        rows = await to_thread.run_sync(lambda: self.store.documents(limit=limit, offset=offset))
+    async def extent(self) -> Extent:
+        """How many documents and passages the workspace holds."""
+        counts = await to_thread.run_sync(self.store.counts)
+        return Extent(counts.documents, counts.passages)
+
+    async def documents(self, *, limit: int = 1000, offset: int = 0, matching: str = "") -> Sequence[DocumentRow]:
+        """Documents whose source or title holds `matching`, by source."""
+        rows = await to_thread.run_sync(lambda: self.store.documents(limit=limit, offset=offset, matching=matching))
         return [
             DocumentRow(
                 id=row.id,
@@ -192,10 +198,7 @@ class Workspace:
             for role in ("embedder", "chat"):
                 variant._loading[role] = self._once(role)
             variant._embedder, variant._chat = await self.embedder(), await self.chat()
-        try:
-            yield variant
-        finally:
-            await variant._close_retriever()
+        yield variant
 
     # ---- ingestion ----------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ class Workspace:
     ) -> IngestReport:
         """Ingest files and folders; the page and `progress` follow it through `IngestStatus`."""
 
-        def follow(event: Progress) -> None:
+        def follow(event: IngestProgress) -> None:
             self._ingestion = IngestStatus(
                 "running", event.files_done, event.files_found, event.passages, event.embedded, event.current
             )
@@ -224,10 +227,10 @@ class Workspace:
                 embedder=await self.embedder(),
                 settings=self.settings.documents,
                 base=base or self.base,
-                home=self.home,
                 groups=tuple(groups),
                 metadata=metadata or {},
                 progress=follow,
+                index=self._index,
             )
         except AssayError:
             self._ingestion = IngestStatus("failed")
@@ -263,14 +266,9 @@ class Workspace:
         for task in self._loading.values():
             task.cancel()
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
-        await self._close_retriever()
         for part in (self._embedder, self._chat, self._reranker):
             if part is not None:
                 await part.aclose()
-
-    async def _close_retriever(self) -> None:
-        if self._retriever is not None:
-            await to_thread.run_sync(self._retriever.close)
 
     async def _loaded(self, role: Role) -> None:
         # Shielded: a client that goes away must not cancel the loading others wait for.
@@ -326,14 +324,18 @@ class Workspace:
             if self.settings.index.rerank and self.settings.models.reranker != "none":
                 await self._loaded("reranker")
             if self._retriever is None:
-                self._retriever = await to_thread.run_sync(
-                    lambda: open_retriever(
-                        self.store,
-                        home=self.home,
-                        embedder=embedder,
-                        reranker=self._reranker,
-                        settings=self.settings.index,
-                    )
+                index = SearchIndex(
+                    self.store,
+                    self.home / "index",
+                    digest=embedder.digest,
+                    dimensions=embedder.dimensions,
+                    language=self.settings.index.language,
+                    threads=self.settings.models.threads,
+                )
+                await to_thread.run_sync(index.open)
+                self._index = index
+                self._retriever = HybridRetriever(
+                    index, embedder, settings=self.settings.index, reranker=self._reranker
                 )
         return self._retriever
 

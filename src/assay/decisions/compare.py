@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from assay.decisions.comparison import Change, Comparison, verdict_of
+from assay.decisions.figures import counted, shown_name
 from assay.decisions.pairs import NAMED, Arm, Pairs, pair
 from assay.decisions.results import Scored, read_results
-from assay.decisions.sentence import sentence
+from assay.decisions.sentence import outlook, sentence
+from assay.errors import BadInput
 from assay.stats.bootstrap import bootstrap_quantile_change, bootstrap_ratio, quantile
 from assay.stats.clusters import Codes, Floats
 from assay.stats.interval import Interval
@@ -31,6 +33,8 @@ def compare(
     incumbent: Sequence[Scored], candidate: Sequence[Scored], *, alpha: float = 0.05, lower_is_better: bool = False
 ) -> Comparison:
     """Compare two lists of results of the same cases; raises BadInput where they make no pairs (see `pair`)."""
+    if not 0 < alpha < 1:
+        raise BadInput(f"alpha must lie between 0 and 1, not {alpha}.", hint="Use 0.05 for a 95% interval.")
     pairs = pair(incumbent, candidate, lower_is_better=lower_is_better)
     first, second = pairs.incumbent.scores, pairs.candidate.scores
     worse, better = (second, first) if lower_is_better else (first, second)
@@ -72,6 +76,7 @@ def comparison_shape(comparison: Comparison) -> dict[str, Any]:
         "cost": _change_shape(comparison.cost, "usd"),
         "latency": _change_shape(comparison.latency, "p95_ms"),
         "sentence": sentence(comparison),
+        "outlook": outlook(comparison),
         "reason": difference.reason,
         "alpha": difference.alpha,
         "lower_is_better": comparison.lower_is_better,
@@ -81,7 +86,8 @@ def comparison_shape(comparison: Comparison) -> dict[str, Any]:
         "unpaired": {
             "incumbent": unpaired.incumbent,
             "candidate": unpaired.candidate,
-            "named": list(unpaired.named),
+            # A lone surrogate is a legal JSON string and no legal text.
+            "named": [name.encode("utf-8", "replace").decode() for name in unpaired.named],
         },
         "notes": list(comparison.notes),
     }
@@ -129,20 +135,19 @@ def _notes(pairs: Pairs, *, lower_is_better: bool) -> list[str]:
     n, unpaired = pairs.n, pairs.unpaired
     if unpaired.incumbent or unpaired.candidate:
         more = ", ..." if unpaired.incumbent + unpaired.candidate > NAMED else ""
-        notes.append(
-            f"{unpaired.incumbent} cases are only in A and {unpaired.candidate} only in B "
-            f"({', '.join(unpaired.named)}{more}): the verdict is about the {n} in both."
-        )
+        only = f"{counted(unpaired.incumbent, 'case')} only in A, {counted(unpaired.candidate, 'case')} only in B"
+        named = ", ".join(map(shown_name, unpaired.named))
+        notes.append(f"Not paired: {only} ({named}{more}). The verdict is about the {n:,} in both.")
     worst = "1, the worst" if lower_is_better else "0, the worst"
     for name, arm in (("A", pairs.incumbent), ("B", pairs.candidate)):
         if arm.failures:
-            notes.append(f"{arm.failures} results of {name} have no score (failed): they count as {worst}.")
+            notes.append(f"Failed, so no score: {counted(arm.failures, 'result')} of {name}, counted as {worst}.")
         if arm.repeats:
-            notes.append(f"{arm.repeats} cases are more than once in {name}: their results are averaged first.")
+            notes.append(f"Repeated in {name}: {counted(arm.repeats, 'case')}, averaged before pairing.")
     if pairs.cluster_count == n:
         notes.append("Every cluster holds one case, which is the same as no clusters.")
     elif pairs.alone:
-        notes.append(f"{pairs.alone} cases name no cluster: each counts as its own.")
+        notes.append(f"Without a cluster: {counted(pairs.alone, 'case')}, each counted as its own.")
     return notes
 
 

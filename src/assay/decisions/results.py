@@ -162,4 +162,5 @@ def _refuse(path: Path, number: int, what: str, hint: str) -> NoReturn:
 
 def _shortened(text: str | bytes) -> str:
     shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+    clean = "".join(char if char.isprintable() else "�" for char in shown[:60])
+    return clean if len(shown) <= 60 else clean[:57] + "..."

@@ -4,11 +4,12 @@ Invariant: every page and heading is placed in the text as it was put together, 
 offset is ever corrected afterwards. Proved by the format round trips in `tests/unit/documents/test_read.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from assay.documents.document import Heading
-from assay.documents.headings import plain_title
+from assay.documents.headings import markdown_headings, plain_title
 from assay.documents.text import tidy
 
 
@@ -29,15 +30,15 @@ class Writing:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._length = 0
         self._page_starts: list[int] = []
+        self.length = 0
         self.headings: list[Heading] = []
 
     def block(self, text: str, *, gap: str = "\n\n") -> None:
-        """Append a block, parted from the one before by `gap`. Blocks without a visible character are dropped."""
+        """Append a block, parted from the one before by `gap`. A block without a visible character is dropped."""
         text = tidy(text).strip("\n")
         if text.strip():
-            self._append(gap if self._length else "")
+            self._append(gap if self.length else "")
             self._append(text)
 
     def heading(self, level: int, text: str) -> None:
@@ -45,21 +46,40 @@ class Writing:
         title = plain_title(tidy(text))
         if title:
             self.block(title)
-            self.headings.append(Heading(min(max(level, 1), 6), self._length - len(title), title))
+            self.headings.append(Heading(min(max(level, 1), 6), self.length - len(title), title))
+
+    def row(self, cells: Iterable[str], *, first: bool) -> None:
+        """Append a row of a table; the first is parted from what came before by a blank line."""
+        content = [" ".join(cell.split()) for cell in cells]
+        if any(content):
+            self.block(f"| {' | '.join(content)} |", gap="\n\n" if first else "\n")
+
+    def code(self, text: str, language: str = "") -> None:
+        """Append code between fences, so that its lines stay lines."""
+        text = tidy(text).strip("\n")
+        if text.strip():
+            fence = "~~~" if "```" in text else "```"
+            self.block(f"{fence}{language}\n{text}\n{fence}")
+
+    def markdown(self, text: str) -> None:
+        """Append a block of Markdown with its headings."""
+        text = tidy(text).strip("\n")
+        if text.strip():
+            self.block(text)
+            start = self.length - len(text)
+            for heading in markdown_headings(text):
+                self.headings.append(Heading(heading.level, start + heading.start, heading.title))
 
     def page(self) -> None:
         """Start a page; the gap to the next block belongs to the page before."""
-        self._page_starts.append(self._length)
+        self._page_starts.append(self.length)
 
-    def text(self) -> str:
-        """The text so far."""
-        return "".join(self._parts)
-
-    def pages(self) -> tuple[tuple[int, int], ...]:
-        """The spans of the pages, in order, together the whole text."""
-        ends = [*self._page_starts[1:], self._length]
-        return tuple(zip(self._page_starts, ends, strict=True))
+    def extract(self, media_type: str, *, title: str = "", metadata: Mapping[str, str] | None = None) -> Extract:
+        """What was written, with its pages and headings."""
+        pages = tuple(pairwise([*self._page_starts, self.length]))
+        name = " ".join(tidy(title).split())
+        return Extract("".join(self._parts), media_type, name, pages, tuple(self.headings), metadata or {})
 
     def _append(self, text: str) -> None:
         self._parts.append(text)
-        self._length += len(text)
+        self.length += len(text)

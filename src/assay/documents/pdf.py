@@ -1,11 +1,30 @@
-"""PDF: the text of each page as pdfium lays it down, with the headings its type sizes give away."""
+"""PDF: the text of each page as pdfium lays it down, with the headings its type sizes give away.
 
+kreuzberg offers pages as pdfium reads them and a Markdown rendering that reflows them. The pages are the text,
+since the rendering guesses tables where there are none and loses letters doing so; of the rendering only the
+headings are used, and only those that are a whole line of a page. Proved by `tests/unit/documents/test_formats.py`.
+"""
+
+import re
+from bisect import bisect_left
+
+from assay.documents.archive import damaged
+from assay.documents.document import Heading
 from assay.documents.extract import Extract, Writing
+from assay.documents.headings import markdown_headings
 from assay.errors import Unreadable
+
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_LINE = re.compile(r"[^\n]+")
+# pdfium's marks where a word was hyphenated over the end of a line: the hyphen and the newline are gone already.
+_HYPHENATED = re.compile("[\x02\ufffe]")
+_NOT_TITLES = re.compile(
+    r"(untitled|microsoft (word|powerpoint|excel) - .*|.*\.(docx?|pptx?|xlsx?|indd|tex|dvi|pdf))?", re.I
+)
 
 
 def read_pdf(content: bytes, *, name: str) -> Extract:
-    """Pages, text and title of a PDF. Raises Unreadable: `encrypted`, `damaged`, `no_text`."""
+    """The text of a PDF with its pages. Raises Unreadable: `encrypted`, `damaged`, `no_text`."""
     import kreuzberg
 
     config = kreuzberg.ExtractionConfig(
@@ -21,13 +40,35 @@ def read_pdf(content: bytes, *, name: str) -> Extract:
             raise Unreadable(
                 f"{name} is encrypted", hint="Save a copy without a password.", code="encrypted"
             ) from error
-        raise Unreadable(
-            f"{name} is damaged", hint="Open and save it again, or get a whole copy.", code="damaged"
-        ) from error
+        raise damaged(name) from error
     writing = Writing()
-    for page in result.pages or []:
+    for page in result.pages or ():
         writing.page()
-        writing.block(page["content"].replace("\x02", ""))
-    if not writing.text():
-        raise Unreadable(f"{name} has no text", hint="Run OCR on it first.", code="no_text")
-    return Extract(writing.text(), "application/pdf", str(result.metadata.get("title") or ""), pages=writing.pages())
+        writing.block(_HYPHENATED.sub("", page["content"]))
+    if not writing.length:
+        raise Unreadable(
+            f"{name} has no text, only pictures of it",
+            hint="Run it through OCR first (ocrmypdf does), then ingest the result.",
+            code="no_text",
+        )
+    title = str(result.metadata.get("title") or "")
+    extract = writing.extract("application/pdf", title="" if _NOT_TITLES.fullmatch(title.strip()) else title)
+    headings = _located(result.content, extract.text)
+    return Extract(extract.text, extract.media_type, extract.title, extract.pages, headings)
+
+
+def _located(rendering: str, text: str) -> tuple[Heading, ...]:
+    """The rendering's headings that are whole lines of the text, each after the one before."""
+    lines: dict[str, list[int]] = {}
+    for match in _LINE.finditer(text):
+        lines.setdefault("".join(match.group().split()), []).append(match.start())
+    found: list[Heading] = []
+    position = 0
+    for heading in markdown_headings(rendering):
+        title = _ESCAPE.sub(r"\1", heading.title)
+        starts = lines.get("".join(title.split()), [])
+        index = bisect_left(starts, position)
+        if index < len(starts):
+            found.append(Heading(heading.level, starts[index], title))
+            position = starts[index] + 1
+    return tuple(found)

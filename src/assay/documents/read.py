@@ -12,9 +12,11 @@ from pathlib import Path
 
 from assay.documents.document import Document
 from assay.documents.extract import Extract
+from assay.documents.extractors import EXTRACTED
 from assay.documents.file import contents
 from assay.documents.formats import media_type_of
 from assay.documents.headings import front_matter_title, markdown_headings, underlined_headings
+from assay.documents.isolated import Isolated
 from assay.documents.settings import DocumentSettings
 from assay.documents.text import decode
 from assay.errors import Unreadable
@@ -29,15 +31,26 @@ def read(
     settings: DocumentSettings,
     groups: Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
+    isolated: Isolated | None = None,
 ) -> Document:
     """The document in the file at `path`; `source` names it from now on.
 
-    Raises NotFound, or Unreadable with one of the slugs `changed`, `damaged`, `empty`, `encoding`,
-    `encrypted`, `no_text`, `not_a_file`, `permission`, `too_large`, `binary`, `unsupported`, `timeout`, `zip_bomb`,
-    `unreadable`.
+    Pass one `isolated` when reading many files: without it every PDF, Office file, page, notebook and e-mail
+    starts a process of its own.
+
+    Raises NotFound, or Unreadable with one of the slugs `binary`, `changed`, `damaged`, `empty`, `encoding`,
+    `encrypted`, `no_text`, `not_a_file`, `permission`, `timeout`, `too_large`, `unreadable`, `unsupported`,
+    `zip_bomb`.
     """
     content = contents(path, name=source, max_mb=settings.max_file_mb)
-    extract = _extract(content, media_type_of(path, content[:65_536], name=source), path, source)
+    media_type = media_type_of(path, content[:65_536], name=source)
+    if media_type not in EXTRACTED:
+        extract = _plain(content, media_type, path, source)
+    elif isolated is not None:
+        extract = isolated.extract(content, media_type, name=source)
+    else:
+        with Isolated(max_seconds=settings.max_seconds) as own:
+            extract = own.extract(content, media_type, name=source)
     if len(extract.text) > settings.max_text_mb * _MEGABYTE:
         raise Unreadable(
             f"{source} holds {len(extract.text) / _MEGABYTE:,.0f} MiB of text, more than {settings.max_text_mb}",
@@ -57,14 +70,6 @@ def read(
         groups=tuple(groups),
         metadata={**extract.metadata, **(metadata or {})},
     )
-
-
-def _extract(content: bytes, media_type: str, path: Path, source: str) -> Extract:
-    if media_type == "application/pdf":
-        from assay.documents.pdf import read_pdf
-
-        return read_pdf(content, name=source)
-    return _plain(content, media_type, path, source)
 
 
 def _plain(content: bytes, media_type: str, path: Path, source: str) -> Extract:

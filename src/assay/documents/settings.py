@@ -17,3 +17,4 @@ class DocumentSettings(BaseModel):
     overlap: int = Field(0, ge=0, le=4096, description="tokens repeated from the passage before (tokens and sentences)")
     max_file_mb: int = Field(100, ge=1, description="files larger than this are reported and skipped")
     max_text_mb: int = Field(64, ge=1, description="documents whose extracted text is larger are reported and skipped")
+    max_seconds: float = Field(120, gt=0, description="documents that take longer to read are reported and skipped")

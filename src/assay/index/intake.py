@@ -34,9 +34,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A source to ingest. `content_hash` and `load` may raise AssayError; `load` does the heavy reading."""
+    """A source to ingest. `content_hash` and `load` may raise AssayError; `load` does the heavy reading.
+
+    `recipe` is the hash of everything but the content that makes the passages.
+    """
 
     source: str
+    recipe: str
     content_hash: Callable[[], str]
     load: Callable[[], Document]
 
@@ -77,12 +81,11 @@ class Intake:
         *,
         store: Store,
         cut: Callable[[Document], Sequence[Passage]],
-        recipe: Callable[[Document | None], str],
         digest: str,
         origin: str,
     ) -> None:
         self._found = iter(found)
-        self._store, self._cut, self._recipe = store, cut, recipe
+        self._store, self._cut = store, cut
         self._digest, self._origin = digest, origin
         self._pending: deque[tuple[Found | Failure, Known | None]] = deque()
 
@@ -111,7 +114,7 @@ class Intake:
 
     def _read(self, found: Found, known: Known | None, batch: Batch) -> Entry | None:
         try:
-            if known is not None and known.recipe == self._recipe(None) and known.content_hash == found.content_hash():
+            if known is not None and known.recipe == found.recipe and known.content_hash == found.content_hash():
                 batch.unchanged += 1
                 batch.unchanged_passages += known.passages
                 return None
@@ -126,7 +129,7 @@ class Intake:
             batch.failures.append(Failure(found.source, "internal", message, hint))
             return None
         hashes = [text_hash(embedded_text(document, passage)) for passage in passages]
-        return Entry(document, passages, hashes, self._recipe(document), self._digest, self._origin)
+        return Entry(document, passages, hashes, found.recipe, self._digest, self._origin)
 
 
 def embedded_text(document: Document, passage: Passage) -> str:

@@ -148,8 +148,10 @@ class Store:
             ).one()
         return Counts(int(row[0]), int(row[1]))
 
-    def documents(self, *, limit: int = 1000, offset: int = 0, prefix: str = "") -> list[DocumentRecord]:
-        """Documents by source, those whose source starts with `prefix`."""
+    def documents(
+        self, *, limit: int = 1000, offset: int = 0, prefix: str = "", matching: str = ""
+    ) -> list[DocumentRecord]:
+        """Documents by source: those whose source starts with `prefix` and whose source or title holds `matching`."""
         c = t.document.c
         query = sa.select(
             c.number,
@@ -165,6 +167,10 @@ class Store:
         )
         if prefix:
             query = query.where(sa.func.substr(c.source, 1, len(prefix)) == prefix)
+        if matching:
+            query = query.where(
+                c.source.icontains(matching, autoescape=True) | c.title.icontains(matching, autoescape=True)
+            )
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(c.source).limit(limit).offset(offset)).all()
             groups = _grouped(connection, [row.number for row in rows])

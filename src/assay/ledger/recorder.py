@@ -9,6 +9,7 @@ set back cannot make a span end before it began.
 
 import json
 import logging
+import os
 import time
 from asyncio import CancelledError
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span as OpenTelemetrySpan
 from opentelemetry.trace import StatusCode, set_span_in_context
@@ -71,6 +73,7 @@ class Recorder:
             resource=Resource({"service.name": "assay"}),
             shutdown_on_exit=False,
             span_limits=limits,
+            id_generator=_Ids(),
         )
         self._tracer = self._provider.get_tracer("assay")
         # The SDK honours OTEL_SDK_DISABLED; so do we, aloud.
@@ -199,6 +202,20 @@ class _Recorded:
     def _now_ns(self) -> int:
         wall, monotonic = self.clock
         return wall + time.perf_counter_ns() - monotonic
+
+
+class _Ids(IdGenerator):
+    """Ids from the operating system: the SDK's come from `random`, where a program that seeds it, as
+    experiments do, would give every run the same ids."""
+
+    def generate_span_id(self) -> int:
+        return int.from_bytes(os.urandom(8), "big") or 1
+
+    def generate_trace_id(self) -> int:
+        return int.from_bytes(os.urandom(16), "big") or 1
+
+    def is_trace_id_random(self) -> bool:
+        return True
 
 
 class _ToWriter(SpanProcessor):

@@ -112,8 +112,8 @@ def _json(attributes: dict[str, Any]) -> str:
         text = _encode(finite)
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(json.loads(text), ensure_ascii=True)
+    except UnicodeEncodeError:  # lone surrogates
+        return text.encode("utf-8", "replace").decode("utf-8")
     return text
 
 

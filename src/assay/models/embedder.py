@@ -1,6 +1,7 @@
 """Embedder: texts in, unit vectors out. A text's vector depends on nothing but the text."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -37,4 +38,26 @@ class Embedder(Protocol):
 
     async def aclose(self) -> None:
         """Free what the embedder holds. Safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenVectors:
+    """A text as its embedder sees it: one vector per token, each knowing its neighbours.
+
+    `tokens` are unit-norm float32, shape (tokens, dimensions); row i stands for the characters
+    `spans[i]`. Text beyond the embedder's `max_tokens` has none. `vector` is the text's own vector.
+    """
+
+    tokens: Vectors
+    spans: tuple[tuple[int, int], ...]
+    vector: Vectors
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that shows its token vectors: words can be compared in their context."""
+
+    async def embed_tokens(self, texts: Sequence[str], *, kind: Kind = "passage") -> list[TokenVectors]:
+        """One per text, in order. Costs what `embed` costs."""
         ...

@@ -9,9 +9,9 @@ the window empty. This bound goes by the kind of character and comes to about tw
 - digits and punctuation: one token each; blanks too, but one in front of a word is part of it;
 - anything outside ASCII: one token a byte.
 
-It is no theorem for prose. It was set against the 32,000-token vocabulary of Mistral 7B, the smallest in wide use, where
-words break into the most pieces: at most 0.99 of the bound on English, German, code, base64, random words and random
-characters. `tests/properties/test_token_estimate.py` holds it against the embedded model's 49,152 tokens.
+It is no theorem for prose. It was set against the 32,000-token vocabulary of Mistral 7B, the smallest in wide use,
+where words break into the most pieces: at most 0.99 of the bound on English, German, code, base64, random words and
+random characters. `tests/properties/test_token_estimate.py` holds it against the embedded model's 49,152 tokens.
 """
 
 import re

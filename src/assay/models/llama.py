@@ -1,17 +1,16 @@
 """The embedded chat model: SmolLM2-135M-Instruct on llama.cpp, in this process.
 
 One slot and a queue: on a few cores parallel slots add no throughput, and each keeps a prompt cache of its own.
-Requests wait in order, and one that is cancelled while it waits never starts. Cancelling stops generation at the next token; a
-prompt that is being read cannot be interrupted, so a window of 2,048 tokens bounds that to a few seconds.
+Requests wait in order, and one that is cancelled while it waits never starts. Cancelling stops generation at the next
+token; a prompt that is being read cannot be interrupted, so a window of 2,048 tokens bounds that to a few seconds.
 
-The HTTP side that llama.cpp opens on the loopback interface carries a random key; it counts tokens. Text in messages
-can never become a control token: `<|im_end|>` in a document ends no message.
+llama.cpp also opens an HTTP server on the loopback interface; a random key nobody knows shuts it. Text in messages can
+never become a control token: `<|im_end|>` in a document ends no message.
 """
 
 import asyncio
 import contextlib
 import os
-import re
 import secrets
 import threading
 import time
@@ -21,19 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import AssayError, BadInput, Corrupt, Interrupted, Refused, TimedOut
-from assay.models import requantise
+from assay.models import requantise, smollm2_tokenizer
 from assay.models.chat import ChatRequest, Completion, Delta, Message
 from assay.models.pinned import SMOLLM2
-from assay.models.translate import Assembly, wire_messages, wire_request
+from assay.models.smollm2_tokenizer import SmolLM2Tokenizer, plain
+from assay.models.translate import Assembly, wire_request
 from assay.models.weights import Progress, derived, fetch, verified
-from assay.models.wire import Wire
 
 WINDOW = 2048
 
-_CONTROL = re.compile(
-    r"<(?=\|(?:endoftext|im_start|im_end)\||(?:repo_name|reponame|file_sep|filename|gh_stars|issue_start|issue_comment"
-    r"|issue_closed|jupyter_start|jupyter_text|jupyter_code|jupyter_output|jupyter_script|empty_output)>)"
-)
 _LONGEST_TOKEN_CHARACTERS = 81  # in this model's vocabulary: a run of blanks
 
 
@@ -44,14 +39,20 @@ class EmbeddedChat:
     provider = "embedded"
     digest = f"{requantise.RECIPE}:{SMOLLM2.members[0].sha256[:16]}"
 
-    def __init__(self, gguf: Path, *, threads: int = 0, window: int = WINDOW, timeout_seconds: float = 60.0) -> None:
-        """Load `gguf`, whose sha256 the caller has checked: llama.cpp loads damaged weights without complaint."""
+    def __init__(
+        self,
+        gguf: Path,
+        tokenizer: Path,
+        *,
+        threads: int = 0,
+        window: int = WINDOW,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        """Load files whose sha256 the caller has checked: llama.cpp loads damaged weights without complaint."""
         self.window = window
         self._timeout_seconds = timeout_seconds
-        self._server: Any
-        key = secrets.token_urlsafe(32)
-        self._server = _server(gguf, threads=threads or os.cpu_count() or 1, window=window, key=key)
-        self._wire = Wire(self._server.listening_address, key=key, timeout_seconds=timeout_seconds, max_retries=0)
+        self._tokenizer = SmolLM2Tokenizer(tokenizer)
+        self._server: Any = _server(gguf, threads=threads or os.cpu_count() or 1, window=window)
         self._slot = ThreadPoolExecutor(1, thread_name_prefix="llama")
         self._closed = threading.Event()
 
@@ -66,8 +67,10 @@ class EmbeddedChat:
         progress: Progress | None = None,
     ) -> "EmbeddedChat":
         """Fetch and requantise what is missing, verify, load. Blocks: 5 s once after the fetch, then under 1 s."""
-        gguf = requantised(fetch(SMOLLM2, cache=cache, progress=progress))
-        return cls(gguf, threads=threads, window=window, timeout_seconds=timeout_seconds)
+        folder = fetch(SMOLLM2, cache=cache, progress=progress)
+        return cls(
+            requantised(folder), tokenizer_file(folder), threads=threads, window=window, timeout_seconds=timeout_seconds
+        )
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answer. Raises `BadInput` where the prompt exceeds the window, `Garbled` where JSON is cut off."""
@@ -98,10 +101,9 @@ class EmbeddedChat:
     async def count(self, messages: Sequence[Message]) -> int:
         """Prompt tokens of `messages` by the model's own template and tokenizer."""
         characters = sum(len(message.content) for message in messages)
-        if characters > self.window * _LONGEST_TOKEN_CHARACTERS:
-            return -(-characters // _LONGEST_TOKEN_CHARACTERS)  # no need to tokenise what cannot fit by any count
-        answer = await self._wire.post("v1/chat/completions/input_tokens", {"messages": _messages(messages)})
-        return int(answer["input_tokens"])
+        if characters > 2 * self.window * _LONGEST_TOKEN_CHARACTERS:
+            return -(-characters // _LONGEST_TOKEN_CHARACTERS)  # cannot fit by any count: no need to tokenise megabytes
+        return self._tokenizer.count(messages)
 
     @property
     def counts_exactly(self) -> bool:
@@ -111,7 +113,6 @@ class EmbeddedChat:
     async def aclose(self) -> None:
         """Stop generation and free the model. Safe to call twice."""
         self._closed.set()
-        await self._wire.aclose()
         await asyncio.to_thread(self._slot.shutdown, cancel_futures=True)
         self._server = None
 
@@ -124,7 +125,8 @@ class EmbeddedChat:
                 hint="Send a shorter prompt.",
             )
         body = wire_request(request, stream=True)
-        return body | {"messages": _messages(request.messages), "max_tokens": min(request.max_tokens, room)}
+        messages = [{"role": message.role, "content": plain(message.content)} for message in request.messages]
+        return body | {"messages": messages, "max_tokens": min(request.max_tokens, room)}
 
     async def _next(self, run: "_Run") -> Mapping[str, Any] | None:
         """The next chunk; None at the end. Raises what went wrong."""
@@ -159,6 +161,18 @@ def requantised(folder: Path) -> Path:
         recipe=requantise.RECIPE,
         sources={shipped.name: shipped.sha256},
         make=lambda target: requantise.requantise(verified(folder, shipped), target),
+    )
+
+
+def tokenizer_file(folder: Path) -> Path:
+    """The tokenizer in `folder`, made from the shipped file's vocabulary when it is missing or damaged."""
+    shipped = SMOLLM2.members[0]
+    return derived(
+        folder,
+        "tokenizer.json",
+        recipe=smollm2_tokenizer.RECIPE,
+        sources={shipped.name: shipped.sha256},
+        make=lambda target: smollm2_tokenizer.build(verified(folder, shipped), target),
     )
 
 
@@ -203,12 +217,12 @@ class _Run:
         return True
 
 
-def _server(gguf: Path, *, threads: int, window: int, key: str) -> Any:
+def _server(gguf: Path, *, threads: int, window: int) -> Any:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = str(gguf)
-    params.api_keys = [key]
+    params.api_keys = [secrets.token_urlsafe(32)]
     params.verbosity = -1
     params.n_parallel = 1
     params.n_ctx = window
@@ -225,11 +239,6 @@ def _server(gguf: Path, *, threads: int, window: int, key: str) -> Any:
         return xllamacpp.Server(params)
     except RuntimeError as error:
         raise Corrupt(f"llama.cpp cannot load {gguf}: {error}", hint="Run `assay models pull`.") from error
-
-
-def _messages(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Messages for the wire, in which no text is a control token: a blank after its `<` makes it plain text."""
-    return [{**message, "content": _CONTROL.sub("< ", message["content"])} for message in wire_messages(messages)]
 
 
 def _failure(said: str) -> AssayError:

@@ -7,20 +7,17 @@ text, whatever is embedded beside it and however many cores there are, and no sp
 Passages and queries have their own threads: a question asked during an ingest does not wait behind its passages.
 """
 
-import asyncio
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import Corrupt
 from assay.models import minilm_graph
-from assay.models.embedder import Kind, Vectors
+from assay.models.embedder import Kind, TokenVectors, Vectors
+from assay.models.onnx_threads import open_session, run_each
 from assay.models.pinned import MINILM
 from assay.models.weights import Progress, derived, fetch, verified
 from assay.models.wellformed import well_formed
@@ -47,13 +44,13 @@ class MiniLMEmbedder:
 
         self.digest = f"{minilm_graph.RECIPE}:{MAX_TOKENS}:{MINILM.members[0].sha256[:16]}"
         self._threads = threads or os.cpu_count() or 1
-        self._session = _session(graph)
+        self._session = open_session(graph, hint="Delete that file: it is made again at the next start.")
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True  # "[SEP]" in a document is text, not a command
         self._passages = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
-        self._queries = ThreadPoolExecutor(1, thread_name_prefix="embed-query")
+        self._queries = ThreadPoolExecutor(self._threads, thread_name_prefix="embed-query")
 
     @classmethod
     def load(cls, *, threads: int = 0, cache: Path | None = None, progress: Progress | None = None) -> "MiniLMEmbedder":
@@ -65,22 +62,24 @@ class MiniLMEmbedder:
     async def embed(self, texts: Sequence[str], *, kind: Kind = "passage") -> Vectors:
         """Unit-norm float32 vectors, shape (len(texts), 384), in order. Each sees the first 256 word pieces."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        pool, workers = (self._queries, 1) if kind == "query" else (self._passages, min(self._threads, len(texts)))
-        todo, stop = _Countdown(len(texts)), threading.Event()
+        pool = self._queries if kind == "query" else self._passages
 
-        def work() -> None:
-            for i in todo:
-                if stop.is_set():
-                    return
-                vectors[i] = self._embed_one(texts[i])
+        def embed_one(i: int) -> None:
+            vectors[i] = self._vector(texts[i])
 
-        loop = asyncio.get_running_loop()
-        running = [loop.run_in_executor(pool, work) for _ in range(workers)]
-        try:
-            await asyncio.gather(*running)
-        finally:
-            stop.set()
+        await run_each(pool, embed_one, count=len(texts), workers=self._threads)
         return vectors
+
+    async def embed_tokens(self, texts: Sequence[str], *, kind: Kind = "passage") -> list[TokenVectors]:
+        """Vectors of every token the text's vector is made from, and that vector itself, in order."""
+        found: dict[int, TokenVectors] = {}
+        pool = self._queries if kind == "query" else self._passages
+
+        def embed_one(i: int) -> None:
+            found[i] = self._token_vectors(texts[i])
+
+        await run_each(pool, embed_one, count=len(texts), workers=self._threads)
+        return [found[i] for i in range(len(texts))]
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the word pieces of `text`, in order, without special tokens or truncation."""
@@ -95,11 +94,22 @@ class MiniLMEmbedder:
         for pool in (self._passages, self._queries):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _embed_one(self, text: str) -> NDArray[np.float32]:
-        pieces = self._tokenizer.encode(well_formed(text[:_MAX_CHARACTERS]), add_special_tokens=False).ids
-        ids = np.array([[_CLS, *pieces[: MAX_TOKENS - 2], _SEP]], dtype=np.int64)
-        vector: NDArray[np.float32] = self._session.run(None, {"input_ids": ids})[0][0]
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._session.run(["sentence_embedding"], {"input_ids": self._ids(text)[0]})[0][0]
         return vector
+
+    def _token_vectors(self, text: str) -> TokenVectors:
+        ids, spans = self._ids(text)
+        vector, states = self._session.run(["sentence_embedding", "token_states"], {"input_ids": ids})
+        tokens = states[0, 1:-1]  # without the two special tokens
+        tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+        return TokenVectors(tokens, tuple(spans), vector[0])
+
+    def _ids(self, text: str) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+        """What the graph reads, and the characters each piece but the two special ones stands for."""
+        encoded = self._tokenizer.encode(well_formed(text[:_MAX_CHARACTERS]), add_special_tokens=False)
+        most = MAX_TOKENS - 2
+        return np.array([[_CLS, *encoded.ids[:most], _SEP]], dtype=np.int64), encoded.offsets[:most]
 
 
 def quantised_graph(folder: Path) -> Path:
@@ -113,39 +123,6 @@ def quantised_graph(folder: Path) -> Path:
 
     sources = {weights.name: weights.sha256}
     return derived(folder, "minilm-int8.onnx", recipe=minilm_graph.RECIPE, sources=sources, make=make)
-
-
-class _Countdown:
-    """Hands out 0, 1, ..., each to exactly one thread."""
-
-    def __init__(self, end: int) -> None:
-        self._next, self._end, self._lock = 0, end, threading.Lock()
-
-    def __iter__(self) -> Iterator[int]:
-        while True:
-            with self._lock:
-                i = self._next
-                self._next += 1
-            if i >= self._end:
-                return
-            yield i
-
-
-def _session(graph: Path) -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # A spinning thread would steal a core from the chat model.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a class of its own for each way a file can be bad
-        raise Corrupt(
-            f"onnxruntime cannot load {graph}: {error}", hint="Delete that file: it is made again at the next start."
-        ) from error
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:

@@ -1,9 +1,10 @@
 """Build the ONNX graph of all-MiniLM-L6-v2 from its safetensors, without torch.
 
-One input, `input_ids` of shape (batch, tokens); one output, `sentence_embedding` of shape (batch, 384), mean-pooled and
-L2-normalised inside the graph. There is no attention mask: texts run one at a time, so nothing is ever padded. The
-fused `com.microsoft` operators are emitted directly, because onnxruntime's optimiser recognises only graphs that torch
-exported. `tests/oracles/test_minilm_oracle.py` checks the fp32 graph against a plain numpy forward pass.
+One input, `input_ids` of shape (batch, tokens). Two outputs: `sentence_embedding` of shape (batch, 384), mean-pooled and
+L2-normalised inside the graph, and `token_states` of shape (batch, tokens, 384), what it was pooled from. There is no
+attention mask: texts run one at a time, so nothing is ever padded. The fused `com.microsoft` operators are emitted
+directly, because onnxruntime's optimiser recognises only graphs that torch exported.
+`tests/oracles/test_minilm_oracle.py` checks the fp32 graph against a plain numpy forward pass.
 
 Quantisation is int8 per output channel: per tensor (the library's default) moves vectors to cosine 0.94 of fp32, per
 channel keeps 0.995. Activations are quantised from their own range in each run, so two texts in one run would change
@@ -20,7 +21,7 @@ LAYERS = 6
 HEADS = 12
 DIMENSIONS = 384
 # Changes whenever the graph or its quantisation changes a vector; part of the embedder's digest.
-RECIPE = "minilm-fused-int8-per-channel-1"
+RECIPE = "minilm-fused-int8-per-channel-2"
 
 _EPSILON = 1e-12
 _OPSET = 17
@@ -65,7 +66,10 @@ def build(safetensors: Path, target: Path) -> None:
         graph.nodes,
         "all-MiniLM-L6-v2",
         [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])],
-        [helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", DIMENSIONS])],
+        [
+            helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", DIMENSIONS]),
+            helper.make_tensor_value_info("token_states", TensorProto.FLOAT, ["batch", "tokens", DIMENSIONS]),
+        ],
         graph.weights,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
@@ -148,5 +152,6 @@ def _encoder_layer(graph: _Graph, tensors: dict[str, Array], *, layer: int, hidd
 
 def _pool(graph: _Graph, hidden: str) -> None:
     """Mean over tokens, then unit length."""
-    graph.add("ReduceMean", [hidden], "mean", axes=[1], keepdims=0)
+    graph.add("Identity", [hidden], "token_states")
+    graph.add("ReduceMean", ["token_states"], "mean", axes=[1], keepdims=0)
     graph.add("LpNormalization", ["mean"], "sentence_embedding", axis=-1, p=2)

@@ -107,7 +107,7 @@ class OpenAIChat:
         if "max_completion_tokens" in error.message and "max_tokens" in body:
             self._renamed["max_tokens"] = "max_completion_tokens"
             return True
-        for parameter in ("temperature", "stream_options", "seed"):
+        for parameter in ("temperature", "stream_options", "seed", "logprobs", "top_logprobs"):
             if parameter in body and f"'{parameter}'" in error.message and "nsupported" in error.message:
                 self._refused.add(parameter)
                 return True

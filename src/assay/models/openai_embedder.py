@@ -23,8 +23,8 @@ _TOKEN = re.compile(r"[^\W\u0e00-\u0eff\u2e80-\U0010ffff]{1,12}|\S")
 class OpenAIEmbedder:
     """The embedding model `name` at the server of `wire`, its vectors brought to unit length.
 
-    A text is cut after `max_tokens` estimated tokens, so that a long one is not refused. Servers that compute with batches
-    of low precision may give a text slightly different vectors in different batches; the embedded embedder does not.
+    A text is cut after `max_tokens` estimated tokens, so that a long one is not refused. A server that computes in low
+    precision may give a text slightly different vectors in different batches; the embedded embedder does not.
     """
 
     def __init__(self, name: str, wire: Wire, *, dimensions: int, max_tokens: int = 512) -> None:

@@ -41,23 +41,24 @@ def price_version() -> str:
 @functools.lru_cache(maxsize=1024)
 def provider_of(base_url: str, model: str) -> str:
     """The price table's provider: by the server's address, else (public servers only) by the model's name."""
-    for ask in ({"provider_api_url": base_url}, {} if _is_public(base_url) else None):
-        found = _priced(model, ask) if ask is not None else None
-        if found is not None:
-            return str(found.provider.id)
-    return UNKNOWN_PROVIDER
+    found = _lookup(model, provider_api_url=base_url)
+    if found is None and _is_public(base_url):
+        found = _lookup(model)
+    return UNKNOWN_PROVIDER if found is None else found
 
 
 @functools.lru_cache(maxsize=1024)
 def _is_priced(provider: str, model: str) -> bool:
-    return provider != UNKNOWN_PROVIDER and _priced(model, {"provider_id": provider}) is not None
+    return provider != UNKNOWN_PROVIDER and _lookup(model, provider_id=provider) is not None
 
 
-def _priced(model: str, ask: dict[str, str]) -> Any | None:
+def _lookup(model: str, **where: str) -> str | None:
+    """The provider whose table has `model`, or None."""
     import genai_prices
 
+    calc_price: Any = genai_prices.calc_price
     try:
-        return genai_prices.calc_price(genai_prices.Usage(input_tokens=1, output_tokens=1), model, **ask)
+        return str(calc_price(genai_prices.Usage(input_tokens=1, output_tokens=1), model, **where).provider.id)
     except LookupError:
         return None
 

@@ -112,7 +112,7 @@ class ScriptedChat:
 
 
 class ScriptedEmbedder:
-    """Vectors by hashing words: texts that share words are near, the rest are nearly orthogonal. No meaning, no weights."""
+    """Vectors by hashing words: texts that share words are near, others nearly orthogonal. No meaning, no weights."""
 
     def __init__(self, *, dimensions: int = 256, max_tokens: int = 256) -> None:
         self.name = "scripted"
@@ -122,11 +122,10 @@ class ScriptedEmbedder:
     async def embed(self, texts: Sequence[str], *, kind: Kind = "passage") -> Vectors:
         """Unit-norm float32 vectors, shape (len(texts), dimensions), in order."""
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        for vector, text in zip(vectors, texts, strict=True):
+        for i, text in enumerate(texts):
             words = _WORD.findall(text.lower())[: self.max_tokens] or [""]
-            for word in words:
-                vector += _direction(word, self.dimensions)
-            vector /= np.linalg.norm(vector)
+            vector = np.sum([_direction(word, self.dimensions) for word in words], axis=0)
+            vectors[i] = vector / np.linalg.norm(vector)
         return vectors
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ class ModelSettings(BaseModel):
     embedder: str = Field("embedded", description="embedder: embedded, or a model name at embedder_base_url")
     embedder_base_url: str = Field("https://api.openai.com/v1", description="OpenAI-compatible server for embeddings")
     embedder_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the embedder key")
+    embedder_max_tokens: int = Field(512, ge=16, description="tokens of a text that a remote embedder sees")
     reranker: str = Field(
         "none",
         description="reranker: none, judge (the chat model), or a folder or hub name of an ONNX cross-encoder",

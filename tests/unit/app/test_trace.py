@@ -77,7 +77,7 @@ def test_bars_stand_where_the_work_was() -> None:
     bars = {line.split()[0]: match.group() for line in lines if (match := re.search(r"[#.]{8,}", line))}
     size = len(bars["generate"])
     assert bars["assay.ask"] == "#" * size
-    assert bars["retrieve"] == "#" + "." * (size - 1)
+    assert re.fullmatch(r"##?\.+", bars["retrieve"])
     assert bars["verify"].endswith("##")
     assert bars["verify"].startswith("." * (size - 3))
     assert bars["generate"].count("#") == pytest.approx(size * 1173 / 1240, abs=1)
@@ -127,9 +127,10 @@ def test_the_command_draws_lists_and_prints_json(tmp_path: Path, monkeypatch: py
     assert json.loads(CliRunner().invoke(command, ["--json"]).stdout) == {"traces": []}
 
     database = open_workspace_database()
-    with Recorder(database, LedgerSettings()) as recorder:
-        with recorder.span("assay.ask", {"question": "why?"}) as root, span("retrieve", {"k": 8}):
-            pass
+    recorder = Recorder(database, LedgerSettings())
+    with recorder.span("assay.ask", {"question": "why?"}) as root, span("retrieve", {"k": 8}):
+        pass
+    recorder.close()
     database.close()
 
     picture = CliRunner().invoke(command, [root.trace_id[:6]])

@@ -171,16 +171,6 @@ def test_a_table_that_is_gone_stops_recording_and_nothing_else(
     assert "span" in recorder.state().stopped
 
 
-def test_a_batch_sent_twice_is_kept_once(database: Database) -> None:
-    with Recorder(database, LedgerSettings()) as recorder:
-        ask(recorder)
-        recorder.flush()
-        with database.read() as connection:
-            rows = connection.exec_driver_sql(f"select {', '.join(writing.COLUMNS)} from span").all()
-        assert recorder._writer._committed([tuple(row) for row in rows])
-    assert count(database) == 2
-
-
 def test_content_is_replaced_by_its_length_when_it_may_not_be_recorded(database: Database) -> None:
     with Recorder(database, LedgerSettings(record_content=False)) as recorder:
         with recorder.span("assay.ask", {"question": "Who is ill?", "mode": "fused", "k": 8}) as root:

@@ -42,7 +42,7 @@ def settings_text() -> str:
         room, name = key.split(".", 1)
         if room != section:
             section = room
-            doc = (Settings.model_fields[room].annotation.__doc__ or "").strip().splitlines()[0]  # type: ignore[union-attr]  # a model class
+            doc = (Settings.model_fields[room].annotation.__doc__ or "").strip().splitlines()[0]
             lines += ["", f"[{room}]  # {doc}"]
         lines += [f"# {field.description} ({variable_of(key)})", f"# {name} = {json.dumps(field.default)}"]
     return "\n".join(lines) + "\n"

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import logging
-import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -43,7 +42,7 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
             await asyncio.gather(background, return_exceptions=True)
 
     app = build(workspace, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
-    mount(app, workspace, storage_secret=secrets.token_hex(16), allowed_hosts=allowed_hosts(workspace, host, port))
+    mount(app, workspace)
     if server_settings.host not in LOOPBACK:
         output.note(f"warning: bound to {server_settings.host}: everyone who reaches this machine can ask and read.")
     config = uvicorn.Config(

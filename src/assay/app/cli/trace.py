@@ -90,7 +90,7 @@ def drawn(
     for index, row in enumerate(rows):
         cells = "".join(f"  {column[index]:>{size}}" for column, size in zip(columns, sizes, strict=True))
         line = f"{_cut(labels[index], label_size):<{label_size}}  {_bar(row, bar_size, ascii_only)}{cells}"
-        lines.append(Text(_cut(line, width), style=_STYLES.get(row.status, "")))
+        lines.append(Text(_cut(line.rstrip(), width), style=_STYLES.get(row.status, "")))
         lines += [Text(_cut(note, width), style=style) for note, style in _notes(row, attributes)]
     return lines
 
@@ -161,7 +161,7 @@ def _head(trace: "Trace") -> list[tuple[str, str]]:
     total = trace.consumption
     facts = [trace.name, _duration(trace.duration_ms), trace.status]
     if _tokens(total):
-        facts.append(f"{_tokens(total)} tokens")
+        facts.append(f"{total.input_tokens:,} tokens in, {total.output_tokens:,} out")
     if _cost(total):
         facts.append(_cost(total))
     lines = [

@@ -7,7 +7,6 @@ Two walls: `Markup.format` has escaped whatever came from outside, and the brows
 from markupsafe import Markup
 from nicegui import ui
 
-
 _NOTHING = Markup()
 
 

@@ -115,7 +115,7 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
 
 
 def _parse(url: str) -> tuple[str, int | None] | None:
-    """(host, port) of an origin or of `//host:port`, with the ports of http and https left out; None for anything else."""
+    """(host, port) of an origin or of `//host:port`; port None for those of http and https; None for anything else."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
