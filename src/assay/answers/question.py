@@ -6,29 +6,36 @@ English question words, and German ones where they are as plain.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from assay.answers.words import STOP_WORDS, content_stems, stem, stems, words
 
 Kind = Literal["number", "date", "person", "place", "reason", "manner", "definition", "thing", "other"]
 
-_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
-    for kind, pattern in (
-        (
-            "number",
-            r"how (?:many|much|long|old|far|large|big|tall|high|often|fast|deep|wide|heavy)"
-            r"|what (?:percent|percentage|number|share|fraction|proportion)|wie ?viele?|wie (?:lange|alt|hoch|gro(?:ß|ss)|weit)",
-        ),
-        ("date", r"when|(?:what|which) (?:year|date|day|month|century|decade|time)|wann|welche[mns]? jahr"),
-        ("person", r"who|whom|whose|wer|wem|wen|wessen"),
-        ("place", r"where|(?:what|which) (?:city|country|state|place|region|continent)|wo|woher|wohin"),
-        ("reason", r"why|what (?:caused|causes|reason)|warum|weshalb|wieso"),
-        ("manner", r"how|wie"),
-        ("definition", r"what (?:is|are|was|were)|what does .* mean|was (?:ist|sind|war|waren)"),
-        ("thing", r"what|which|was|welche[mnrs]?"),
-    )
+_ASKED_BY: tuple[tuple[Kind, str], ...] = (
+    (
+        "number",
+        r"how (?:many|much|long|old|far|large|big|tall|high|often|fast|deep|wide|heavy)"
+        r"|what (?:percent|percentage|number|share|fraction|proportion)"
+        r"|wie ?viele?|wie (?:lange|alt|hoch|gro(?:ß|ss)|weit)",
+    ),
+    (
+        "date",
+        r"when|(?:what|which) (?:years?|dates?|days?|months?|century|centuries|decades?|time)"
+        r"|wann|welche[mns]? jahr(?:en|es)?",
+    ),
+    ("person", r"who|whom|whose|wer|wem|wen|wessen"),
+    (
+        "place",
+        r"where|(?:what|which) (?:cit(?:y|ies)|countr(?:y|ies)|states?|places?|regions?|continents?)|wo|woher|wohin",
+    ),
+    ("reason", r"why|what (?:caused|causes|reason)|warum|weshalb|wieso"),
+    ("manner", r"how|wie"),
+    ("definition", r"what (?:is|are|was|were)|what does .* mean|was (?:ist|sind|war|waren)"),
+    ("thing", r"what|which|welche[mnrs]?"),
 )
+_KINDS = [(kind, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)) for kind, pattern in _ASKED_BY]
 _DIGITS = re.compile(r"\d[\d.,]*\d|\d")
 _NUMBER_WORDS = re.compile(
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|hundreds"
@@ -42,8 +49,8 @@ _DATES = re.compile(
     r"|[Cc]entury|[Cc]enturies|Jahrhunderts?|[Dd]ecades?|BC|AD|BCE|CE)\b"
 )
 _REASONS = re.compile(
-    r"\b(?:because|due to|since|so that|in order to|therefore|thus|as a result|causes?|caused|reasons?|results?|resulted"
-    r"|led to|leads to|to (?:avoid|prevent|allow|ensure)|weil|da|wegen|aufgrund|um)\b",
+    r"\b(?:because|due to|since|so that|in order to|therefore|thus|as a result|causes?|caused|reasons?"
+    r"|results?|resulted|led to|leads to|to (?:avoid|prevent|allow|ensure)|weil|da|wegen|aufgrund|um)\b",
     re.IGNORECASE,
 )
 # A capital that does not open the text or a sentence.
@@ -67,11 +74,17 @@ class Question:
         return cls(
             text=text,
             terms=tuple(dict.fromkeys(content_stems(text))),
-            pairs=frozenset(zip(every, every[1:], strict=False)),
+            pairs=frozenset(pairwise(every)),
             names=names(text),
             numbers=numbers(text),
-            kind=next((kind for kind, pattern in _KINDS if pattern.search(text)), "other"),
+            kind=_kind(text),
         )
+
+
+def _kind(text: str) -> Kind:
+    """The kind its first question word asks for; at one place the more special kind."""
+    found = [(match.start(), rank) for rank, (_, pattern) in enumerate(_KINDS) if (match := pattern.search(text))]
+    return _KINDS[min(found)[1]][0] if found else "other"
 
 
 def names(text: str) -> frozenset[str]:

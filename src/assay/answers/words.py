@@ -28,13 +28,14 @@ _SUFFIXES = (
     ("y", 4),
 )
 
-STOP_WORDS = frozenset(
-    """a an the of in on at to for from by with and or but is are was were be been being am do does did done have has
-    had having will would can could shall should may might must it its he she they them his her their this that these
-    those there here as if than then so not no nor into over under about between during after before out up down off
-    also such s t d ll re ve we you i me my our your us him who whom whose which what when where why how many much
-    name called""".split()
-)
+_STOP_WORDS = """
+a an the of in on at to for from by with and or but is are was were be been being am do does did done have has had
+having will would can could shall should may might must it its he she they them his her their this that these those
+there here as if than then so not no nor into over under about between during after before out up down off also such s
+t d ll re ve we you i me my our your us him who whom whose which what when where why how many much name called
+"""
+
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def words(text: str) -> list[str]:

@@ -15,12 +15,16 @@ import anyio
 from assay.app.settings import SettingsInForce
 
 
-def bench_retrieval(folder: Path, in_force: SettingsInForce, *, note: Callable[[str], None]) -> dict[str, Any]:
+def bench_retrieval(
+    folder: Path, in_force: SettingsInForce, *, note: Callable[[str], None], progress: Callable[[Any], None]
+) -> dict[str, Any]:
     """The object of `assay bench retrieval --json`, measured in a workspace of its own that is thrown away."""
     from assay.app.wiring import bench_beir
 
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as scratch:
-        return anyio.run(lambda: bench_beir(folder, in_force, home=Path(scratch) / ".assay", note=note))
+        return anyio.run(
+            lambda: bench_beir(folder, in_force, home=Path(scratch) / ".assay", note=note, progress=progress)
+        )
 
 
 def bench_install(*, runs: int = 5) -> dict[str, Any]:

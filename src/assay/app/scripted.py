@@ -213,13 +213,15 @@ def _passages(view: DocumentView) -> Iterator[Passage]:
 def view_of(
     document_id: str, source: str, text: str, *, title: str = "", media_type: str = "text/markdown", page_chars: int = 0
 ) -> DocumentView:
-    """A document to show, with its Markdown headings found, and pages of `page_chars` characters where asked."""
+    """A document to show, with its Markdown headings found, and pages of at least `page_chars` characters where asked."""
     headings = tuple(
         Heading(len(match.group(1)), match.start(), match.group(2))
         for match in re.finditer(r"^(#{1,6}) (.+)$", text, re.MULTILINE)
     )
-    edges = [*range(0, len(text), page_chars), len(text)] if page_chars else []
-    pages = tuple(pairwise(edges))
+    pages: tuple[tuple[int, int], ...] = ()
+    if page_chars:
+        starts = (text.index("\n\n", at) + 2 for at in range(page_chars, len(text) - page_chars, page_chars))
+        pages = tuple(pairwise([0, *starts, len(text)]))
     return DocumentView(document_id, source, title, media_type, text, headings, pages)
 
 

@@ -18,6 +18,7 @@ from assay.answers.outcome import AnswerEvent, Outcome
 from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
 from assay.app.settings import SettingsInForce
 from assay.errors import AssayError, BadSetting
+from assay.index.beir import bench_retrieval, load_beir
 from assay.index.hit import Filter, Hit, Mode
 from assay.index.ingest import IngestProgress, IngestReport, ingest
 from assay.index.retriever import HybridRetriever, SearchIndex
@@ -73,6 +74,34 @@ async def open_workspace(in_force: SettingsInForce, *, home: Path | None = None)
         await workspace.aclose()
         await to_thread.run_sync(recorder.close)
         database.close()
+
+
+async def bench_beir(
+    folder: Path,
+    in_force: SettingsInForce,
+    *,
+    home: Path,
+    note: Callable[[str], None],
+    progress: Callable[[IngestProgress], None],
+) -> dict[str, Any]:
+    """Retrieval measured on a BEIR folder under the settings in force, in the workspace folder `home`."""
+    collection = await to_thread.run_sync(load_beir, folder)
+    settings = in_force.settings
+    embedder = await to_thread.run_sync(lambda: catalogue.embedder(settings.models))
+    try:
+        bench = await bench_retrieval(
+            collection,
+            home=home,
+            embedder=embedder,
+            documents=settings.documents,
+            settings=settings.index,
+            threads=settings.models.threads,
+            progress=progress,
+            note=note,
+        )
+    finally:
+        await embedder.aclose()
+    return bench.as_json()
 
 
 class Workspace:

@@ -21,6 +21,9 @@ _ENDINGS = {
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "text/html",
+    ".txt": "text/plain",
+    ".text": "text/plain",
+    ".log": "text/plain",
     ".md": "text/markdown",
     ".markdown": "text/markdown",
     ".mdx": "text/markdown",
@@ -55,24 +58,32 @@ _NEVER_TEXT = _words("""
 """)
 
 
-def media_type_of(path: Path, head: bytes, *, name: str) -> str:
-    """The media type of a file from its ending, or from its first bytes `head`.
+def media_type_by_name(path: Path, *, name: str) -> str | None:
+    """The media type a file's ending stands for, None where its bytes must be asked.
 
-    Raises Unreadable with code `unsupported`.
+    Raises Unreadable with code `unsupported` for endings of pictures, archives and the like.
     """
     ending = path.suffix.lower()
-    known = _ENDINGS.get(ending)
-    if known:
-        return known
-    if ending in (".txt", ".text", ".log"):
-        return "text/plain"
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
     if ending[1:] in _SOURCE:
         return f"text/x-{ending[1:]}"
+    if ending[1:] in _NEVER_TEXT:
+        raise _unsupported(name, ending)
+    return None
+
+
+def media_type_by_content(head: bytes, *, name: str) -> str:
+    """The media type of a file by its first bytes. Raises Unreadable with code `unsupported`."""
     if head.startswith(b"%PDF-"):
         return "application/pdf"
-    if ending[1:] not in _NEVER_TEXT and looks_like_text(head):
+    if looks_like_text(head):
         return "text/plain"
-    raise Unreadable(
+    raise _unsupported(name, Path(name).suffix)
+
+
+def _unsupported(name: str, ending: str) -> Unreadable:
+    return Unreadable(
         f"{name} is of a type Assay does not read ({ending or 'no ending'})",
         hint="Convert it to PDF, DOCX, HTML, Markdown or text, or leave it out.",
         code="unsupported",

@@ -14,7 +14,7 @@ from assay.documents.document import Document
 from assay.documents.extract import Extract
 from assay.documents.extractors import EXTRACTED
 from assay.documents.file import contents
-from assay.documents.formats import media_type_of
+from assay.documents.formats import media_type_by_content, media_type_by_name
 from assay.documents.headings import front_matter_title, markdown_headings, underlined_headings
 from assay.documents.isolated import Isolated
 from assay.documents.settings import DocumentSettings
@@ -42,8 +42,9 @@ def read(
     `encrypted`, `no_text`, `not_a_file`, `permission`, `timeout`, `too_large`, `unreadable`, `unsupported`,
     `zip_bomb`.
     """
+    media_type = media_type_by_name(path, name=source)
     content = contents(path, name=source, max_mb=settings.max_file_mb)
-    media_type = media_type_of(path, content[:65_536], name=source)
+    media_type = media_type or media_type_by_content(content[:65_536], name=source)
     if media_type not in EXTRACTED:
         extract = _plain(content, media_type, path, source)
     elif isolated is not None:
@@ -63,7 +64,7 @@ def read(
         source=source,
         content_hash="sha256:" + hashlib.sha256(content).hexdigest(),
         text=extract.text,
-        title=extract.title or (extract.headings[0].title if extract.headings else path.stem),
+        title=extract.title or next((h.title for h in extract.headings if h.level == 1), path.stem),
         media_type=extract.media_type,
         pages=extract.pages,
         headings=extract.headings,

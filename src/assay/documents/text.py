@@ -19,6 +19,7 @@ _BOMS = (
 )
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _CONTROLS = bytes(set(range(32)) - {9, 10, 12, 13, 27}) + b"\x7f"
+_SIGN_INSIDE = re.compile(r"[^\W\d_][\xa1-\xb4\xb6-\xb8\xba-\xbf\x80-\x89][^\W\d_]|[\xaa\xba]{2}|[a-z][À-ÖØ-ÞŠŒŽ]")
 _SNIFFED = 65_536  # bytes looked at before the whole file is decoded
 # The most a text may hold of control characters (form feeds and escapes aside) before it counts as binary.
 _CONTROL_SHARE = 0.01
@@ -99,12 +100,50 @@ def _binary(name: str, content: bytes) -> Unreadable:
     )
 
 
+def _mostly_utf8(content: bytes) -> str | None:
+    """UTF-8 with U+FFFD for a few damaged bytes, where there are twenty good letters outside ASCII to each."""
+    text = content.decode("utf-8", errors="replace")
+    damaged = text.count("\ufffd")
+    wide = sum(1 for letter in text[:_SNIFFED] if letter > "\x7f" and letter != "\ufffd")
+    return text if wide >= 20 * text[:_SNIFFED].count("\ufffd") and wide > damaged else None
+
+
 def _legacy(content: bytes, name: str) -> tuple[str, str]:
+    """Text in an encoding older than UTF-8, which bytes alone do not name: the likeliest is taken, and said."""
+    text = _mostly_utf8(content)
+    if text is not None:
+        return tidy(text), "utf-8 (damaged)"
+    sample = content[:_SNIFFED]
+    sample = sample[: sample.rfind(b"\n") + 1] or sample
+    western = _western(sample)
+    if western is not None:
+        encoding = western
+    else:
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(sample).best()
+        encoding = best.encoding if best is not None else ""
     try:
-        return tidy(content.decode("cp1252")), "cp1252"
-    except UnicodeDecodeError as error:
+        return tidy(content.decode(encoding)), encoding
+    except (LookupError, UnicodeDecodeError) as error:
         raise Unreadable(
             f"{name} is in an encoding that cannot be told",
             hint="Save the file as UTF-8 and try again.",
             code="encoding",
         ) from error
+
+
+def _western(sample: bytes) -> str | None:
+    """cp1252 if what it makes of the high bytes reads like a Western European language.
+
+    Detectors confuse its neighbours on short texts. In Western text accented letters are few among the plain
+    ones and no currency or fraction sign stands between two letters; Cyrillic, Greek and Polish break one or
+    the other.
+    """
+    try:
+        text = sample.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    letters = sum(map(str.isalpha, text))
+    accented = sum(1 for letter in text if letter > "\x7f" and letter.isalpha())
+    return "cp1252" if accented <= 0.25 * letters and not _SIGN_INSIDE.search(text) else None

@@ -1,10 +1,12 @@
 """Files as sources: what lies under the paths given, what it is called, and what is no longer there."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from assay.documents import walk
 from assay.documents.document import Document
 from assay.documents.file import contents
 from assay.documents.read import read
@@ -16,49 +18,61 @@ FILE = "file"
 
 
 class Files:
-    """The files under `paths`, each once, in a fixed order; iterate once."""
+    """The files under `paths`, each once, in a fixed order; iterate once.
+
+    A path given that is gone, but that was ingested before, is no failure: what it held is removed.
+    """
 
     def __init__(
         self,
         paths: Sequence[Path],
         *,
+        store: Store,
         base: Path,
         settings: DocumentSettings,
         recipe: str,
         groups: Sequence[str],
         metadata: Mapping[str, str],
     ) -> None:
-        self._paths = [path.absolute() for path in paths]
-        self._base = base.absolute()
+        self._paths = [_absolute(path) for path in paths]
+        self._store, self._base = store, _absolute(base)
         self._settings, self._recipe = settings, recipe
         self._groups, self._metadata = tuple(groups), dict(metadata)
         self._seen: set[bytes] = set()
         self._count = 0
 
     def count(self) -> int:
-        """How many files were found so far."""
+        """How many files there are; 0 before the first is asked for."""
         return self._count
 
-    def source(self, path: Path) -> str:
-        """What the file at `path` is called: relative to the base, or absolute outside it."""
-        return source_of(path, base=self._base)
-
     def __iter__(self) -> Iterator[Found | Failure]:
-        for path in find(self._paths):
-            source = self.source(path)
-            key = _key(source)
-            if key in self._seen:
+        # Counting first costs a second walk over names, and gives whoever waits an honest total.
+        self._count = sum(1 for _ in walk.find(self._paths))
+        for found in walk.find(self._paths):
+            source = source_of(found.path, base=self._base)
+            if isinstance(found, walk.Failure):
+                if not self._was_removed(found, source):
+                    yield Failure(source, found.code, found.message, found.hint)
                 continue
-            self._seen.add(key)
-            self._count += 1
-            yield Found(source, self._recipe, partial(self._hash, path, source), partial(self._load, path, source))
+            key = _key(source)
+            if key not in self._seen:
+                self._seen.add(key)
+                hashed, load = partial(self._hash, found.path, source), partial(self._load, found.path, source)
+                yield Found(source, self._recipe, hashed, load)
 
-    def vanished(self, store: Store) -> Iterator[str]:
-        """Sources ingested before that lay under the paths given and are no longer there."""
-        roots = [self.source(path) for path in self._paths]
-        for source in store.sources(origin=FILE):
-            if _key(source) not in self._seen and any(_under(source, root) for root in roots):
+    def vanished(self) -> Iterator[str]:
+        """Sources that lay under the paths given, and whose files are there no more."""
+        roots = [source_of(path, base=self._base) for path in self._paths]
+        for source in self._store.sources(origin=FILE):
+            under = any(root in (".", source) or source.startswith(f"{root.rstrip('/')}/") for root in roots)
+            if under and _key(source) not in self._seen and _is_gone(self._base / source):
                 yield source
+
+    def _was_removed(self, failure: walk.Failure, source: str) -> bool:
+        """Whether a path given is gone from a folder that is still there, and was ingested before."""
+        if failure.code != "not_found" or failure.path not in self._paths or not failure.path.parent.is_dir():
+            return False
+        return bool(self._store.known([source]) or self._store.documents(prefix=f"{source}/", limit=1))
 
     def _hash(self, path: Path, source: str) -> str:
         content = contents(path, name=source, max_mb=self._settings.max_file_mb)
@@ -68,22 +82,29 @@ class Files:
         return read(path, source=source, settings=self._settings, groups=self._groups, metadata=self._metadata)
 
 
-def find(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.is_file())
-        else:
-            yield path
-
-
 def source_of(path: Path, *, base: Path) -> str:
-    """What a file is called: its POSIX path relative to the base, or absolute outside it."""
-    path = path.absolute()
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+    """What a file is called: its POSIX path relative to the base, or absolute outside it.
+
+    Bytes of a name that are not UTF-8 are written as `\\xff`: no database takes them.
+    """
+    path, base = _absolute(path), _absolute(base)
+    name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _under(source: str, root: str) -> bool:
-    return root in (".", source) or source.startswith(f"{root.rstrip('/')}/")
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether there is nothing at a path; what cannot be looked at is not gone."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _key(source: str) -> bytes:

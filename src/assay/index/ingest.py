@@ -17,9 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from assay.documents.cut import cut
 from assay.documents.document import Document, Passage
 from assay.documents.settings import DocumentSettings
@@ -28,7 +25,7 @@ from assay.index.files import FILE, Files
 from assay.index.intake import Batch, Failure, Found, Intake
 from assay.index.retriever import SearchIndex
 from assay.index.store import Store
-from assay.models.embedder import Embedder
+from assay.models.embedder import Embedder, Vectors
 
 _EMBEDDED_AT_ONCE = 256
 _BATCHES_AT_ONCE = 2
@@ -99,10 +96,12 @@ async def ingest(
     `index`, where given, is brought up to date at the end.
     """
     recipe = _recipe(settings, embedder, groups=groups, metadata=metadata or {})
-    files = Files(paths, base=base, settings=settings, recipe=recipe, groups=groups, metadata=metadata or {})
+    files = Files(
+        paths, store=store, base=base, settings=settings, recipe=recipe, groups=groups, metadata=metadata or {}
+    )
 
     def vanished() -> int:
-        return store.remove(list(files.vanished(store)))
+        return store.remove(list(files.vanished()))
 
     engine = _Engine(store, embedder, settings, progress)
     return await engine.run(iter(files), origin=FILE, found=files.count, vanished=vanished, index=index)
@@ -246,7 +245,7 @@ class _Engine:
     def _cut(self) -> Callable[[Document], list[Passage]]:
         loop = asyncio.get_running_loop()
 
-        def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        def embed(texts: Sequence[str]) -> Vectors:
             return asyncio.run_coroutine_threadsafe(self._embedder.embed(texts, kind="passage"), loop).result()
 
         return partial(cut, settings=self._settings, tokens=self._embedder.token_spans, embed=embed)

@@ -171,6 +171,11 @@ class Store:
             query = query.where(
                 c.source.icontains(matching, autoescape=True) | c.title.icontains(matching, autoescape=True)
             )
+        if matching:
+            holds = [
+                sa.func.lower(column).contains(matching.lower(), autoescape=True) for column in (c.source, c.title)
+            ]
+            query = query.where(sa.or_(*holds))
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(c.source).limit(limit).offset(offset)).all()
             groups = _grouped(connection, [row.number for row in rows])

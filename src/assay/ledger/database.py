@@ -7,6 +7,8 @@ database already has it, opening imports no Alembic. Proved by `tests/unit/ledge
 on both databases: migrations and tables agree, two processes may open a new database at once.
 """
 
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,7 +145,12 @@ def _engine(url: str) -> Engine:
         return _sqlite(parsed)
     if name == "postgresql":
         try:
-            return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            return sa.create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                # So that whoever finds a lock taken can be told by whom.
+                connect_args={"application_name": f"assay process {os.getpid()} on {socket.gethostname()}"[:63]},
+            )
         except ModuleNotFoundError as error:
             raise BadSetting(
                 "PostgreSQL needs the psycopg driver.", hint="Install it with: pip install 'assay[postgres]'"

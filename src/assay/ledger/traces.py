@@ -21,6 +21,18 @@ from assay.ledger.tables import span as table
 
 MIN_PREFIX = 4
 _SHOWN_CANDIDATES = 8
+_SHOWN_ORPHANS = 500
+# Listing reads what a line of the list is made of: a trace may have tens of thousands of spans.
+_COUNTS = sa.or_(
+    table.c.parent_id.is_(None),
+    table.c.input_tokens.is_not(None),
+    table.c.output_tokens.is_not(None),
+    table.c.cost_usd.is_not(None),
+)
+_LIGHT = sa.select(
+    *[column for column in table.c if column is not table.c.attributes],
+    sa.case((table.c.parent_id.is_(None), table.c.attributes), else_="{}").label("attributes"),
+)
 _SEE_RECENT = "Run `assay trace` to see the recent ones."
 
 
@@ -176,9 +188,9 @@ def load(database: Database, trace_id: str) -> Trace:
 
 
 def recent(database: Database, n: int = 20) -> list[Trace]:
-    """The `n` traces that started last, newest first.
+    """The `n` traces that started last, newest first, in outline: the root and the spans with tokens or cost.
 
-    Only roots carry all their attributes; the spans below have what has a column.
+    Only roots carry all their attributes. `load` reads a trace whole.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
@@ -188,15 +200,16 @@ def recent(database: Database, n: int = 20) -> list[Trace]:
         .order_by(table.c.trace_start_ns.desc(), table.c.trace_id.desc())
         .limit(n)
     )
-    light = [column for column in table.c if column is not table.c.attributes]
-    of_root = sa.case((table.c.parent_id.is_(None), table.c.attributes), else_="{}").label("attributes")
     with database.read() as connection:
         ids = [trace_id for _, trace_id in connection.execute(newest)]
-        rows = connection.execute(sa.select(*light, of_root).where(table.c.trace_id.in_(ids))).mappings().all()
-    grouped: dict[str, list[RowMapping]] = {trace_id: [] for trace_id in ids}
-    for row in rows:
-        grouped[row["trace_id"]].append(row)
-    return [_tree(of_one) for of_one in grouped.values()]
+        grouped: dict[str, list[RowMapping]] = {trace_id: [] for trace_id in ids}
+        for row in connection.execute(_LIGHT.where(table.c.trace_id.in_(ids), _COUNTS)).mappings():
+            grouped[row["trace_id"]].append(row)
+        for trace_id, rows in grouped.items():
+            if not any(row["parent_id"] is None for row in rows):
+                orphans = _LIGHT.where(table.c.trace_id == trace_id).order_by(table.c.start_ns)
+                grouped[trace_id] = list(connection.execute(orphans.limit(_SHOWN_ORPHANS)).mappings())
+    return [_tree(rows) for rows in grouped.values()]
 
 
 def waterfall(trace: Trace, *, fold: int | None = None) -> list[WaterfallRow]:

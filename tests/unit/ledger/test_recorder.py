@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry import trace as global_opentelemetry
+from opentelemetry.sdk.trace import TracerProvider
 
 from assay.errors import RateLimited
 from assay.ledger.database import Database, open_database, sqlite_url
@@ -130,7 +131,7 @@ def test_requests_side_by_side_are_traces_of_their_own(recorder: Recorder, datab
     assert recorder.flush()
     assert len(set(ids)) == 40
     assert {trace.trace_id for trace in recent(database, 100)} == set(ids)
-    assert all(shape(trace.roots[0]) == ("assay.search", ["retrieve"]) for trace in recent(database, 100))
+    assert all(shape(load(database, found).roots[0]) == ("assay.search", ["retrieve"]) for found in ids)
 
 
 def test_ids_differ_though_the_program_seeds_its_randomness(recorder: Recorder) -> None:
@@ -197,9 +198,13 @@ async def test_an_abandoned_stream_still_ends_its_spans(recorder: Recorder, data
 
 def test_the_host_applications_opentelemetry_is_left_alone(recorder: Recorder, database: Database) -> None:
     before = global_opentelemetry.get_tracer_provider()
-    with recorder.span("assay.ask"):
-        assert not global_opentelemetry.get_current_span().get_span_context().is_valid
+    hosts_own = TracerProvider(shutdown_on_exit=False).get_tracer("host")
+    with hosts_own.start_as_current_span("host") as host, recorder.span("assay.ask"):
+        assert global_opentelemetry.get_current_span() is host
     assert global_opentelemetry.get_tracer_provider() is before
+    trace = only_trace(recorder, database)
+    assert trace.finished
+    assert int(trace.trace_id, 16) != host.get_span_context().trace_id
 
 
 def test_two_recorders_do_not_adopt_each_others_spans(recorder: Recorder, tmp_path: Path, database: Database) -> None:

@@ -123,7 +123,8 @@ def test_a_request_cut_short_is_shown_as_unfinished_with_what_it_recorded(databa
     assert not trace.finished
     assert (trace.status, trace.name) == ("unfinished", "(unfinished)")
     assert [row.name for row in waterfall(trace)] == ["retrieve", "embed", "generate", "verify"]
-    assert recent(database, 1)[0].status == "unfinished"
+    (listed,) = recent(database, 1)
+    assert (listed.status, listed.consumption, listed.duration_ms) == ("unfinished", trace.consumption, 100)
 
 
 def test_a_finished_root_whose_other_spans_were_dropped_still_counts_as_finished(database: Database) -> None:

@@ -274,4 +274,4 @@ def test_old_traces_go_in_steps_and_young_ones_stay(database: Database) -> None:
         while count(database) > 500 and time.monotonic() < deadline:
             time.sleep(0.05)
     assert count(database) == 500
-    assert all(len(list(trace.walk())) == 2 for trace in recent(database, 300))
+    assert all(len(list(load(database, trace.trace_id).walk())) == 2 for trace in recent(database, 300))

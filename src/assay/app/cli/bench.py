@@ -22,8 +22,10 @@ def retrieval_command(folder: Path, assignments: tuple[str, ...], as_json: bool)
     """nDCG@10, recall@100 and MAP of each mode on FOLDER (corpus.jsonl, queries.jsonl, qrels/*.tsv)."""
     from assay.app.benches import bench_retrieval
     from assay.app.cli.options import settings_from
+    from assay.app.cli.session import IngestBar
 
-    shape = bench_retrieval(folder, settings_from(assignments), note=output.note)
+    with IngestBar() as bar:
+        shape = bench_retrieval(folder, settings_from(assignments), note=bar.note, progress=bar)
     if as_json:
         output.emit_json(shape)
     else:
@@ -59,7 +61,7 @@ def print_retrieval(shape: dict[str, Any]) -> None:
     for mode, figures in shape["modes"].items():
         cells = []
         for metric in ("ndcg@10", "recall@100", "map"):
-            interval = shape["intervals"][mode][metric]
+            interval = figures["intervals"][metric]
             cells.append(f"[bold]{figures[metric]:.3f}[/] ({interval['low']:.3f} to {interval['high']:.3f})")
         table.add_row(mode, *cells, f"{figures['ms_per_query']:.1f}")
     screen = output.console()

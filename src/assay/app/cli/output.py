@@ -21,7 +21,8 @@ def console() -> "Console":
     """A rich console on stdout, for what the user asked for."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    # Piped output is read by programs and pagers: breaking its lines at 80 columns would help neither.
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def error_console() -> "Console":

@@ -25,6 +25,7 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
 
     from assay.app.http.server import build
     from assay.app.web import mount
+    from assay.app.web.guard import Guard, allowed_hosts
 
     server_settings = workspace.settings.server
     listener = bind(server_settings.host, server_settings.port)
@@ -43,10 +44,12 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
 
     app = build(workspace, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
     mount(app, workspace)
+    hosts = allowed_hosts(server_settings.host, server_settings.allowed_hosts.split(","))
+    guarded = Guard(app, hosts=hosts)
     if server_settings.host not in LOOPBACK:
         output.note(f"warning: bound to {server_settings.host}: everyone who reaches this machine can ask and read.")
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on", server_header=False
+        guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on", server_header=False
     )
     server = uvicorn.Server(config)
     logging.getLogger("assay").setLevel(logging.WARNING)
@@ -79,15 +82,6 @@ def bind(host: str, port: int) -> socket.socket:
             ) from error
         raise BadSetting(f"Cannot bind {host}: {error.strerror}.", hint="Use --host 127.0.0.1.") from error
     return listener
-
-
-def allowed_hosts(workspace: "Workspace", host: str, port: int) -> tuple[str, ...]:
-    """Host headers the server answers to; empty: any, where it is bound to all addresses."""
-    extra = tuple(name.strip() for name in workspace.settings.server.allowed_hosts.split(",") if name.strip())
-    if host in {"0.0.0.0", "::"} and not extra:  # noqa: S104  # compared, not bound
-        return ()
-    names = {*LOOPBACK, "[::1]", host, *extra} if host in LOOPBACK else {host, *extra}
-    return tuple(sorted({*names, *(f"{name}:{port}" for name in names)}))
 
 
 async def _ingest(workspace: "Workspace", paths: Sequence[Path], url: str) -> None:

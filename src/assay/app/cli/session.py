@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from assay.app.service import IngestStatus
     from assay.app.settings import SettingsInForce
     from assay.app.wiring import Workspace
+    from assay.index.ingest import IngestProgress
 
 T = TypeVar("T")
 
@@ -86,7 +87,11 @@ class IngestBar:
     def __exit__(self, *_exception: object) -> None:
         self._progress.stop()
 
-    def __call__(self, status: "IngestStatus") -> None:
+    def note(self, text: str) -> None:
+        """A line above the bar."""
+        self._progress.console.print(text, markup=False)
+
+    def __call__(self, status: "IngestStatus | IngestProgress") -> None:
         """Show where the ingestion stands."""
         self._progress.update(
             self._task,

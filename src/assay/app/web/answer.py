@@ -18,6 +18,7 @@ from assay.app.web.figures import count, duration, money, size
 from assay.app.web.place import Place, Spot
 from assay.index.hit import Hit
 
+_FILE = re.compile(r"/[^/]*\.\w{1,8}$")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 
 STEPS: Mapping[str, str] = {
@@ -126,9 +127,9 @@ def _source(citation: Citation) -> Markup:
     note = Markup() if citation.supported else Markup('<span class="tag warn">{}unsupported</span>').format(icons.WARN)
     return Markup('<li><a class="source" {} title="{}"><b class="num">{}</b><bdi>{}</bdi>{}{}</a></li>').format(
         _opens(citation.document_id, citation.start, citation.end),
-        citation.quote[:600],
+        f"{citation.document}: {citation.quote[:600]}",
         citation.marker,
-        citation.document,
+        short_name(citation.document),
         _page(citation.page),
         note,
     )
@@ -138,10 +139,20 @@ def _near(hit: Hit) -> Markup:
     passage = hit.passage
     return Markup('<li><a class="source" {} title="{}"><bdi>{}</bdi>{}</a></li>').format(
         _opens(passage.document_id, passage.start, passage.end),
-        passage.text[:600],
-        hit.title or hit.source,
-        _page(passage.page) or (Markup('<span class="faint">{}</span>').format(passage.heading.split(" > ")[-1])),
+        f"{hit.source}: {passage.text[:600]}",
+        hit.title or short_name(hit.source),
+        _page(passage.page) or _under(passage.heading, hit.title),
     )
+
+
+def short_name(document: str) -> str:
+    """The last part of a path, where `document` is one; titles stay whole, slashes and all."""
+    return document.rpartition("/")[2] if _FILE.search(document) else document
+
+
+def _under(heading: str, title: str) -> Markup:
+    last = heading.split(" > ")[-1]
+    return Markup('<span class="faint">{}</span>').format(last) if last and last != title else Markup()
 
 
 def _page(page: int | None) -> Markup:
@@ -186,7 +197,7 @@ def _failure(failure: Failure) -> Markup:
 
 def _stopped() -> Markup:
     return Markup(
-        '<div class="notice"><span class="muted">Stopped.</span>'
+        '<div class="notice stopped"><span class="muted">Stopped.</span>'
         '<button class="button" type="button" data-act="again">Ask again</button></div>'
     )
 

@@ -40,7 +40,7 @@ class ChatView:
         self._views: dict[Turn, _TurnView] = {}
         self._stale: set[Turn] = set()
         self._redraw: asyncio.TimerHandle | None = None
-        with ui.element("div").classes("log").props('tabindex="-1"'), ui.element("div").classes("column"):
+        with ui.element("div").classes("log").props('tabindex="-1"'), ui.element("div").classes("lane"):
             self._head = Block(classes="page-head")
             self._intro = Block(classes="intro-slot")
             self._turns = ui.element("div").classes("turns").props('role="log" aria-live="off"')
@@ -48,7 +48,7 @@ class ChatView:
         self._speaker.props('role="status" aria-live="polite"')
         self._composer = ui.element("div").classes("composer-slot")
         with self._composer:
-            Block(frame.COMPOSER, classes="column")
+            Block(frame.COMPOSER, classes="lane")
 
     def attach(self, conversation: Conversation) -> None:
         """Show a conversation and follow it."""

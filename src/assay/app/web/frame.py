@@ -24,8 +24,8 @@ BAR = Markup(
 
 THEME = Markup(
     '<button class="button theme" type="button" data-theme-toggle title="Theme: follow the system, light or dark">'
-    '<span class="spoken">Theme</span><span class="of-system">{}Auto</span>'
-    '<span class="of-light">{}Light</span><span class="of-dark">{}Dark</span></button>'
+    '<span class="spoken">Theme</span><span class="of-system">{}<b>Auto</b></span>'
+    '<span class="of-light">{}<b>Light</b></span><span class="of-dark">{}<b>Dark</b></span></button>'
 ).format(icons.SYSTEM, icons.SUN, icons.MOON)
 
 COMPOSER = Markup(
@@ -64,7 +64,7 @@ def state_markup(models: Sequence[ModelStatus], ingestion: IngestStatus) -> Mark
     if loading:
         total = sum(model.total_bytes for model in loading)
         done = sum(model.done_bytes for model in loading)
-        return _state("", icons.WAIT, f"Loading models {100 * done // total}%" if total else "Loading models")
+        return _state("", icons.WAIT, f"Loading {100 * done // total}%" if total else "Loading models")
     if ingestion.state == "running":
         done_of = f"{count(ingestion.files_done)} of {count(ingestion.files_found)}"
         return _state("", icons.WAIT, f"Reading {done_of}", href="/documents")

@@ -69,19 +69,19 @@ class Page:
                 self._views[view] = section
         with self._views["chat"]:
             self._chat = ChatView(self._service)
-        with self._views["documents"], ui.element("div").classes("column wide"):
+        with self._views["documents"], ui.element("div").classes("lane wide"):
             self._list_head = Block(classes="page-head")
-            self._ingestion = Block()
+            self._ingestion = Block(classes="stack")
             Block(frame.FILTER, "filter-slot")
             self._list = Block(tables.LOADING, "card flush")
-        with self._views["settings"], ui.element("div").classes("column wide"):
+        with self._views["settings"], ui.element("div").classes("lane wide"):
             Block(Markup('<h1>Settings in force</h1><p class="muted">Fixed when the server started.</p>'), "page-head")
             self._models = Block(classes="card")
-            self._settings = Block()
-        with self._views["trace"], ui.element("div").classes("column wide"):
+            self._settings = Block(classes="stack")
+        with self._views["trace"], ui.element("div").classes("lane wide"):
             Block(Markup("<h1>Trace</h1>"), "page-head")
             self._trace = Block(tables.LOADING)
-        with self._views["missing"], ui.element("div").classes("column"):
+        with self._views["missing"], ui.element("div").classes("lane"):
             Block(frame.MISSING)
 
     async def _connected(self) -> None:
@@ -89,7 +89,7 @@ class Page:
             self._attached = True
             self._chat.attach(self._conversations.of(self._client.tab_id))
             await self._tick()
-            await self._go(place_of(self._place.url), is_first=True)
+            await self._go(self._place, is_first=True)
 
     async def _act(self, event: GenericEventArguments) -> None:
         acts: dict[str, Callable[[], Awaitable[None] | None]] = {

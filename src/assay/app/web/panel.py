@@ -123,12 +123,12 @@ def _head(place: Place, view: DocumentView | None) -> Markup:
     facts: list[Markup] = []
     if view is not None:
         if view.title and view.title != view.source:
-            facts.append(Markup('<bdi class="path">{}</bdi>').format(view.source))
+            facts.append(Markup('<bdi class="path" title="{}">{}</bdi>').format(view.source, view.source))
         if spot.end > spot.start:
             page = page_at(view.pages, spot.start)
             if page is not None:
                 facts.append(Markup("<span>page {}</span>").format(count(page)))
-            above = headings_above(view.headings, spot.start)
+            above = [title for title in headings_above(view.headings, spot.start) if title != view.title]
             if above:
                 facts.append(Markup("<bdi>{}</bdi>").format(" › ".join(above[-2:])))
             facts.append(Markup("<code>characters {} to {}</code>").format(count(spot.start), count(spot.end)))

@@ -1,4 +1,4 @@
-"""Small corpora for the tests of this room."""
+"""Small corpora for the tests of the index room."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

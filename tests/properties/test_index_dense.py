@@ -1,0 +1,95 @@
+"""The dense side finds the exact top k: against a brute-force search over what the database holds."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assay.index.changes import Changes
+from assay.index.dense import DenseIndex
+from assay.index.store import Store
+from assay.ledger.database import open_database, sqlite_url
+from index_corpus import DIGEST, DIMENSIONS, document, put, vector
+
+
+def _brute(store: Store, query: np.ndarray, k: int, allowed: np.ndarray | None) -> list[tuple[int, float]]:
+    found = []
+    for page in Changes(store.database).vectors(after=0, digest=DIGEST, dimensions=DIMENSIONS):
+        for passage_id, number, row in zip(page.ids, page.documents, page.vectors, strict=True):
+            if allowed is None or number in allowed:
+                found.append((int(passage_id), float(row @ query)))
+    return sorted(found, key=lambda hit: (-hit[1], hit[0]))[:k]
+
+
+def _same(found: list[tuple[int, float]], expected: list[tuple[int, float]]) -> None:
+    np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=1e-6)
+    # Equal scores may differ in their last bit between two ways of summing, and then change places.
+    cut = expected[-1][1] + 1e-6 if expected else 0.0
+    assert {i for i, s in found if s > cut} == {i for i, s in expected if s > cut}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10_000),
+    history=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40), st.booleans()), min_size=1, max_size=12),
+    k=st.integers(1, 30),
+    share=st.floats(0, 1),
+)
+def test_search_is_exact_after_any_history(
+    seed: int, history: list[tuple[int, int, bool]], k: int, share: float
+) -> None:
+    """Documents come, change and go; the index follows, is written, reopened; ties (equal lines) are many."""
+    chance = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(sqlite_url(Path(folder) / "assay.db"))
+        store, changes = Store(database), Changes(database)
+        dense = DenseIndex(Path(folder), changes, digest=DIGEST, dimensions=DIMENSIONS, threads=1)
+        for source, lines, reopen in history:
+            if lines == 0:
+                store.remove([f"s{source}"])
+            else:
+                text = "".join(f"{chance.integers(0, 60)}\n" for _ in range(lines))
+                put(store, document(f"s{source}", text))
+            if reopen:
+                dense = DenseIndex(Path(folder), changes, digest=DIGEST, dimensions=DIMENSIONS, threads=1)
+            dense.catch_up()
+        query = vector(f"query {seed}")
+        with database.read() as connection:
+            numbers = connection.exec_driver_sql("select number from document").scalars().all()
+        allowed = np.array([n for n in numbers if chance.random() < share], dtype=np.int64)
+        for among in (None, allowed):
+            expected = _brute(store, query, k, among)
+            _same(dense.search(query, k=k, allowed=among), expected)
+        everything = dict(_brute(store, query, 10_000, None))
+        scores = dense.scores(query, [*everything, 999_999])
+        assert scores.keys() == everything.keys()
+        assert len(dense) == len(everything)
+        database.close()
+
+
+def test_near_ties_of_half_precision_are_told_apart(tmp_path: Path) -> None:
+    """Rows nearer to each other than half precision can tell: only re-scoring finds the true best."""
+    chance = np.random.default_rng(3)
+    base = chance.standard_normal(64)
+    base /= np.linalg.norm(base)
+    rows = base + 1e-4 * chance.standard_normal((5000, 64))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    database = open_database(sqlite_url(tmp_path / "assay.db"))
+    store = Store(database)
+    from index_corpus import entry
+
+    one = entry(document("a", "".join(f"{i}\n" for i in range(len(rows)))), digest="near")
+    store.keep_vectors(one.hashes, rows, digest="near")
+    store.replace([one])
+    dense = DenseIndex(tmp_path, Changes(database), digest="near", dimensions=64, threads=2)
+    dense.catch_up()
+    query = (base + 1e-3 * chance.standard_normal(64)).astype(np.float32)
+    query /= np.linalg.norm(query)
+    exact = rows.astype(np.float64) @ query.astype(np.float64)
+    best = [float(exact[i - 1]) for i, _ in dense.search(query, k=50)]
+    np.testing.assert_allclose(best, np.sort(exact)[::-1][:50], atol=2e-7)
+    half = rows.astype(np.float16).astype(np.float64) @ query
+    assert set(np.argsort(-half)[:50]) != set(np.argsort(-exact)[:50]), "the test must be able to fail"
+    database.close()
