@@ -51,12 +51,12 @@ def binary_pairs_are_what_they_say():
 
 def graded(n, differ, win_share, size):
     """`n` graded pairs in [0, 1]: a tie with probability 1 - `differ`, else ±size(rng, n) around the middle."""
+    truth = differ * (2 * win_share - 1) * float(size(np.random.default_rng(9), 1_000_000).mean())
 
     def draw(rng):
         count = n if isinstance(n, int) else int(rng.integers(*n))
         sign = np.where(rng.random(count) < win_share, 1.0, -1.0)
         change = np.where(rng.random(count) < differ, sign * size(rng, count), 0.0)
-        truth = differ * (2 * win_share - 1) * float(size(np.random.default_rng(9), 400_000).mean())
         return np.full(count, 0.5) - change / 2, np.full(count, 0.5) + change / 2, None, truth
 
     return draw

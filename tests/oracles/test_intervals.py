@@ -102,8 +102,12 @@ def test_wilson_covers_where_wald_does_not():
 def test_wilsons_worst_is_known():
     """.894 at n = 20-27 with a rate near .97, .916 from n = 28 on; Wald falls to .33."""
     rates = np.linspace(0.96, 0.98, 41)
-    assert min(coverage_of_rate(wilson_limits, n, p) for n in range(20, 28) for p in rates) == pytest.approx(0.894, abs=0.005)
-    assert min(coverage_of_rate(wilson_limits, n, p) for n in (28, 39, 60) for p in rates) == pytest.approx(0.916, abs=0.01)
+    assert min(coverage_of_rate(wilson_limits, n, p) for n in range(20, 28) for p in rates) == pytest.approx(
+        0.894, abs=0.005
+    )
+    assert min(coverage_of_rate(wilson_limits, n, p) for n in (28, 39, 60) for p in rates) == pytest.approx(
+        0.916, abs=0.01
+    )
     assert coverage_of_rate(wald, 20, 0.98) == pytest.approx(0.33, abs=0.01)
 
 

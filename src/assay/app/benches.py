@@ -72,13 +72,9 @@ def _closure(root: str) -> set[str]:
 
 
 def _megabytes(name: str) -> float:
+    """What a distribution occupies, compiled bytecode included whether or not its record lists it."""
     distribution = importlib.metadata.distribution(name)
-    total = 0
-    for file in distribution.files or []:
-        path = Path(str(distribution.locate_file(file)))
-        if path.is_file():
-            total += path.stat().st_size
-            compiled = path.parent / "__pycache__"
-            if path.suffix == ".py" and compiled.is_dir():
-                total += sum(cached.stat().st_size for cached in compiled.glob(f"{path.stem}.cpython-*.pyc"))
-    return total / 1e6
+    files = {Path(str(distribution.locate_file(file))).resolve() for file in distribution.files or []}
+    for source in [path for path in files if path.suffix == ".py"]:
+        files.update((source.parent / "__pycache__").glob(f"{source.stem}.cpython-*.pyc"))
+    return sum(path.stat().st_size for path in files if path.is_file()) / 1e6

@@ -23,6 +23,7 @@ from assay.models.chat import Usage
 
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+_PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 _PIECE = re.compile(r"\S+\s*")
 
 STEPS: tuple[tuple[str, str], ...] = (("retrieve", ""), ("pack", "8 passages"), ("generate", ""), ("verify", ""))
@@ -107,14 +108,18 @@ class ScriptedService:
     async def search(
         self, question: str, *, k: int | None = None, mode: Mode | None = None, where: Filter | None = None
     ) -> list[Hit]:
+        """The same as `hits`."""
+        return self.hits(question, k=8 if k is None else k)
+
+    def hits(self, question: str, *, k: int = 8) -> list[Hit]:
         """Paragraphs by the number of the question's words they hold."""
-        hits = [
+        found = [
             Hit(passage, view.source, view.title, float(_overlap(question, passage.text)))
             for view in self.held.values()
             for passage in _passages(view)
         ]
-        hits.sort(key=lambda hit: -hit.score)
-        return hits[: 8 if k is None else k]
+        found.sort(key=lambda hit: -hit.score)
+        return found[:k]
 
     async def ask(self, question: str, *, where: Filter | None = None) -> Outcome:
         """The outcome at the end of `stream`."""
@@ -204,7 +209,7 @@ def _row(view: DocumentView) -> DocumentRow:
 
 def _passages(view: DocumentView) -> Iterator[Passage]:
     """The paragraphs of a document, with the heading above and the page."""
-    for ordinal, match in enumerate(re.finditer(r"[^\n](?:.|\n(?!\n))*", view.text)):
+    for ordinal, match in enumerate(_PARAGRAPH.finditer(view.text)):
         above = [heading.title for heading in view.headings if heading.start <= match.start()]
         page = next((n for n, (a, b) in enumerate(view.pages, start=1) if a <= match.start() < b), None)
         yield Passage(view.id, ordinal, match.start(), match.end(), match.group(), page, above[-1] if above else "")
@@ -213,7 +218,7 @@ def _passages(view: DocumentView) -> Iterator[Passage]:
 def view_of(
     document_id: str, source: str, text: str, *, title: str = "", media_type: str = "text/markdown", page_chars: int = 0
 ) -> DocumentView:
-    """A document to show, with its Markdown headings found, and pages of at least `page_chars` characters where asked."""
+    """A document to show, with its Markdown headings, and pages of at least `page_chars` characters where asked."""
     headings = tuple(
         Heading(len(match.group(1)), match.start(), match.group(2))
         for match in re.finditer(r"^(#{1,6}) (.+)$", text, re.MULTILINE)

@@ -16,7 +16,7 @@ from anyio import to_thread
 from assay.answers import ask as asking
 from assay.answers.outcome import AnswerEvent, Outcome
 from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
-from assay.app.settings import SettingsInForce
+from assay.app.settings import Settings, SettingsInForce
 from assay.errors import AssayError, BadSetting
 from assay.index.beir import bench_retrieval, load_beir
 from assay.index.hit import Filter, Hit, Mode
@@ -66,7 +66,7 @@ async def open_workspace(in_force: SettingsInForce, *, home: Path | None = None)
     """An open workspace; closing it frees models, flushes the ledger and closes the database."""
     home = home or workspace_home()
     database = await to_thread.run_sync(open_workspace_database, home)
-    recorder = Recorder(database, in_force.settings.ledger)
+    recorder = Recorder(database, in_force.settings.ledger, secrets=_secrets(in_force.settings))
     workspace = Workspace(home, in_force, database, recorder)
     try:
         yield workspace
@@ -369,7 +369,13 @@ class Workspace:
         return self._retriever
 
 
-def _initial_status(settings: Any) -> dict[str, ModelStatus]:
+def _secrets(settings: Settings) -> list[str]:
+    """The keys in the environment, so that the ledger can never hold one."""
+    names = {settings.models.chat_key_env, settings.models.embedder_key_env}
+    return [os.environ[name] for name in sorted(names) if os.environ.get(name)]
+
+
+def _initial_status(settings: Settings) -> dict[str, ModelStatus]:
     names = {"embedder": settings.models.embedder, "chat": settings.models.chat, "reranker": settings.models.reranker}
     roles: tuple[Role, ...] = ("embedder", "chat", "reranker")
     return {role: ModelStatus(role, names[role], "waiting") for role in roles if names[role] != "none"}

@@ -7,17 +7,22 @@ def _words(text: str) -> frozenset[str]:
 
 # Never the end of a sentence: a name, a number or a word follows.
 ALWAYS_INSIDE = _words("""
-    mr mrs ms messrs mme mlle dr drs prof rev hon st ste gen col lt sgt capt cmdr maj pres gov sen rep amb
-    supt det e.g i.e cf viz vs v approx ca c resp incl excl esp fig figs eq eqs sec ch chap vol vols pp ed eds
-    nos nr art para ref refs al op loc ibid abb bd hrsg hr fr frl dipl ing str z.b z.t d.h u.a u.u v.a o.ä o.g
-    s.o s.u i.d.r i.a m.e bzw vgl ggf evtl inkl exkl bspw sog mind max min tel jg kap abs ziff geb gest lat
-    griech engl dt frz lfd allg insb insbes ehem zzgl dgl
+    mr mrs ms messrs mme mlle dr drs prof rev hon lt sgt capt cmdr maj pres gov sen amb supt e.g i.e cf viz vs
+    approx ca resp incl excl esp fig figs eq eqs chap vol vols pp eds nos nr al op loc ibid abb bd hrsg hr fr
+    frl dipl ing z.b z.t d.h u.a u.u v.a o.ä o.g s.o s.u i.d.r i.a m.e bzw vgl ggf evtl inkl exkl bspw tel jg
+    kap ziff geb gest griech engl dt frz lfd allg insb insbes ehem zzgl dgl
+""")
+
+# Words of their own, abbreviations before a number.
+INSIDE_BEFORE_NUMBER = _words("""
+    no art para mind max min ref refs sec ch abs ed det
 """)
 
 # The end of a sentence only if the next word looks like the start of one.
 SOMETIMES_INSIDE = _words("""
     etc usw inc ltd co corp bros jr sr dept univ ave blvd rd mt ft jan feb mar apr jun jul aug sep sept oct
-    nov dec a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.sc m.sc u.s.a n.chr v.chr est min sec hrs usf
+    nov dec a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.sc m.sc u.s.a n.chr v.chr hrs usf st ste gen col
+    sog v c rep est
 """)
 
 # Capitalised, these begin a sentence; names seldom start with them.

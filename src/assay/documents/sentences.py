@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assay.documents.abbreviations import AFTER_ORDINAL, ALWAYS_INSIDE, SOMETIMES_INSIDE, STARTERS
+from assay.documents.abbreviations import AFTER_ORDINAL, ALWAYS_INSIDE, INSIDE_BEFORE_NUMBER, SOMETIMES_INSIDE, STARTERS
 
 _LINE = re.compile(r"[^\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _NEWLINE = re.compile(r"\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -188,7 +188,7 @@ def _ends_sentence(text: str, start: int, at: int, stop: int, end: int) -> bool:
     found = _WORD_BEFORE.search(text[max(start, at - 40) : at])
     before = found.group().strip("*_.") if found else ""
     word = before.lower()
-    if word in ALWAYS_INSIDE or (word == "no" and after[:1].isdigit()):
+    if word in ALWAYS_INSIDE or (word in INSIDE_BEFORE_NUMBER and after[:1].isdigit()):
         return False
     starts = after.lower() in STARTERS
     if word in SOMETIMES_INSIDE or (len(before) == 1 and before.isalpha()) or _is_acronym(before):

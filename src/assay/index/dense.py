@@ -274,11 +274,11 @@ def _without(segment: Segment, removals: Iterable[tuple[int, int]]) -> Segment:
 
 def _tail(old: Sequence[Segment], pages: Iterable[tuple[Rows, Rows, NDArray[np.float32]]]) -> Segment | None:
     """One segment in memory of the living rows of the old tail and the new pages."""
-    kept = [(s.ids[s.alive], s.documents[s.alive], s.full[s.alive]) for s in old]
-    parts = [part for part in (*kept, *pages) if len(part[0])]
-    if not parts:
-        return None
-    if len(parts) == 1 and old and len(parts[0][0]) == len(old[0].ids):
+    new = list(pages)
+    if not new and len(old) == 1 and old[0].alive.all():
         return old[0]
+    parts = [(s.ids[s.alive], s.documents[s.alive], s.full[s.alive]) for s in old] + new
+    if not any(len(part[0]) for part in parts):
+        return None
     ids, documents, full = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return _segment(ids, documents, full)

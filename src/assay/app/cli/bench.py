@@ -57,12 +57,12 @@ def print_retrieval(shape: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("mode")
     for heading in ("nDCG@10", "recall@100", "MAP", "ms per query"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for mode, figures in shape["modes"].items():
         cells = []
         for metric in ("ndcg@10", "recall@100", "map"):
             interval = figures["intervals"][metric]
-            cells.append(f"[bold]{figures[metric]:.3f}[/] ({interval['low']:.3f} to {interval['high']:.3f})")
+            cells.append(f"[bold]{figures[metric]:.3f}[/] ({interval['low']:.3f}-{interval['high']:.3f})")
         table.add_row(mode, *cells, f"{figures['ms_per_query']:.1f}")
     screen = output.console()
     screen.print(table)
