@@ -8,14 +8,12 @@ import asyncio
 import pickle
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import corpora
 
-from assay.answers.candidates import Signals, signals
+from assay.answers.candidates import signals
 from assay.answers.question import Question
-from assay.index.hit import Hit
 from assay.models.embedder import Kind, TokenVectors, Vectors
 from assay.models.minilm import MiniLMEmbedder
 
@@ -50,17 +48,7 @@ class WholeSentences:
         return np.stack([self.known[text] for text in texts])
 
 
-@dataclass
-class Row:
-    """One question, its hits and signals. `without_gold`: the gold document was out of sight."""
-
-    asked: corpora.Asked
-    hits: tuple[Hit, ...]
-    signals: Signals
-    without_gold: bool
-
-
-async def collect(corpus: corpora.Corpus, *, tokens: bool, without: bool) -> list[Row]:
+async def collect(corpus: corpora.Corpus, *, tokens: bool, without: bool) -> list[corpora.Row]:
     inner = Remembering.load()
     embedder = inner if tokens else WholeSentences(inner)
     rows = []
@@ -70,12 +58,12 @@ async def collect(corpus: corpora.Corpus, *, tokens: bool, without: bool) -> lis
             found = await retriever.search(asked.question, k=3 * HITS)
             for hidden in (False, True) if asked.answerable and without else (False,):
                 seen = [hit for hit in found if not (hidden and hit.source == asked.document)][:HITS]
-                rows.append(Row(asked, tuple(seen), await signals(question, seen, embedder=embedder), hidden))
+                rows.append(corpora.Row(asked, tuple(seen), await signals(question, seen, embedder=embedder), hidden))
     await inner.aclose()
     return rows
 
 
-def cached(name: str, folder: Path, *, tokens: bool = True) -> list[Row]:
+def cached(name: str, folder: Path, *, tokens: bool = True) -> list[corpora.Row]:
     """Rows of a corpus, collected once into `folder`."""
     path = folder / f"{name}-{'tokens' if tokens else 'sentences'}.pickle"
     if not path.exists():

@@ -16,8 +16,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.answers.candidates import Signals
 from assay.documents.document import Document
 from assay.documents.settings import DocumentSettings
+from assay.index.hit import Hit
 from assay.index.ingest import ingest, ingest_documents
 from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.settings import IndexSettings
@@ -121,6 +123,16 @@ def handbook() -> Corpus:
             )
         )
     return Corpus("handbook", (), tuple(asked), folder=HANDBOOK)
+
+
+@dataclass
+class Row:
+    """One question, its hits and signals. `without_gold`: the gold document was out of sight."""
+
+    asked: Asked
+    hits: tuple[Hit, ...]
+    signals: Signals
+    without_gold: bool
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+
 from assay.errors import BadInput, Garbled
 from assay.models.chat import ChatModel, ChatRequest, Message
 from assay.models.llama import EmbeddedChat
@@ -156,17 +157,19 @@ async def test_closing_twice_is_fine(make: Callable[[], ChatModel]) -> None:
 
 
 async def test_cancelling_frees_the_slot_within_a_token(embedded_chat: EmbeddedChat) -> None:
+    started = time.perf_counter()
+    await embedded_chat.complete(asked("Tell a very long story.", max_tokens=20))
+    seconds_for_twenty = time.perf_counter() - started
     task = asyncio.create_task(embedded_chat.complete(asked("Tell a very long story.", max_tokens=1500)))
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(seconds_for_twenty / 2)
     assert not task.done()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
     started = time.perf_counter()
-    await embedded_chat.complete(asked("Hi", max_tokens=1))
+    await embedded_chat.complete(asked("Tell a very long story.", max_tokens=1))
     freed_seconds = time.perf_counter() - started
-    # 1,500 tokens take over ten seconds on two cores; a freed slot answers one token at once.
-    assert freed_seconds < 6
+    assert freed_seconds < 10 * seconds_for_twenty  # the rest of 1,500 tokens would take seventy times as long
 
 
 async def test_the_event_loop_is_free_while_it_generates(embedded_chat: EmbeddedChat) -> None:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+
 from assay.errors import AssayError, BadInput, BadSetting, Garbled, RateLimited, Refused, TimedOut
 from assay.models.chat import ChatRequest, Message, Usage
 from assay.models.openai_chat import OpenAIChat
@@ -23,12 +24,15 @@ def chat(server: Any, **options: float) -> OpenAIChat:
 
 
 async def failure(model: OpenAIChat, *, streamed: bool) -> AssayError:
-    with pytest.raises(AssayError) as caught:
-        if streamed:
+    async def call() -> None:
+        if not streamed:
+            await model.complete(REQUEST)
+        else:
             async for _ in model.stream(REQUEST):
                 pass
-        else:
-            await model.complete(REQUEST)
+
+    with pytest.raises(AssayError) as caught:
+        await call()
     await model.aclose()
     error = caught.value
     assert "\n" not in error.message
@@ -42,7 +46,7 @@ async def failure(model: OpenAIChat, *, streamed: bool) -> AssayError:
     ("fault", "expected", "says"),
     [
         ((401, {"message": f"Incorrect API key provided: {KEY}"}), Refused, "does not accept the key"),
-        ((403, {"message": "no access"}), Refused, "no access"),
+        ((403, {"message": f"no access with {KEY}"}), Refused, "no access with ***"),
         ((404, {"message": "The model gpt-test does not exist"}), Refused, "does not exist"),
         ((400, {"message": "temperature must be below 2"}), BadInput, "temperature must be below 2"),
         ((400, {"message": "too long", "code": "context_length_exceeded"}), BadInput, "does not fit"),

@@ -34,9 +34,9 @@ def byte_tokens(text: str) -> list[tuple[int, int]]:
 
 
 def greedy_tokens(text: str) -> list[tuple[int, int]]:
-    """Counts that do not add up: the first word of a text is a token a letter, every later one is one token."""
+    """Counts that do not add up: the first word of a text is two tokens, every later one is one."""
     words = [match.span() for match in re.finditer(r"\S+", text)]
-    return [(i, i + 1) for i in range(*words[0])] + words[1:] if words else []
+    return words[:1] + words
 
 
 TOKENIZERS = [word_tokens, byte_tokens, greedy_tokens]

@@ -1,45 +1,44 @@
-"""Choose the sentences that answer a question, from the passages found for it."""
+"""Choose the sentences that answer a question: verbatim, best first, no two that say the same."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from assay.answers.words import content_stems, stems
-from assay.documents.sentences import sentence_spans
-from assay.index.hit import Hit
-from assay.models.embedder import Embedder
+import numpy as np
+from numpy.typing import NDArray
 
+from assay.answers.candidates import Candidate, Signals
+from assay.answers.weights import WeightSet, table, weighted_sum
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence of a passage: characters `start` to `end` of the passage's text. `score` ranks within one question."""
-
-    hit: Hit
-    start: int
-    end: int
-    score: float = 0.0
-
-    @property
-    def text(self) -> str:
-        return self.hit.passage.text[self.start : self.end]
+_SAME = 0.8
+"""Sentences that share this share of their stems say the same."""
 
 
-async def ranked_sentences(question: str, hits: Sequence[Hit], *, embedder: Embedder) -> list[Candidate]:
-    """Every sentence of the hits, best first."""
-    candidates = [Candidate(hit, a, b) for hit in hits for a, b in sentence_spans(hit.passage.text)]
-    if not candidates:
-        return []
-    asked = set(content_stems(question))
-    seen = Counter(stem for hit in hits for stem in set(stems(hit.passage.text)))
-    rarity = {stem: math.log(1 + (len(hits) - seen[stem] + 0.5) / (seen[stem] + 0.5)) + 0.5 for stem in asked}
-    total = sum(rarity.values())
-    vector = (await embedder.embed([question], kind="query"))[0]
-    cosines = await embedder.embed([candidate.text for candidate in candidates]) @ vector
-    best = max((hit.signals.get("lexical", 0.0) for hit in hits), default=0.0) or 1.0
-    scored = []
-    for candidate, cosine in zip(candidates, cosines, strict=True):
-        covered = sum(rarity[stem] for stem in asked & set(stems(candidate.text))) / total
-        score = covered + float(cosine) + candidate.hit.signals.get("lexical", 0.0) / best
-        scored.append(Candidate(candidate.hit, candidate.start, candidate.end, score))
-    return sorted(scored, key=lambda candidate: -candidate.score)
+def sentence_scores(signals: Signals) -> NDArray[np.float64]:
+    """How well each candidate answers, as a log-odds: `exp` of a difference says how much likelier one is."""
+    return weighted_sum(signals.values, signals.names, table("sentence", weight_set(signals)))
+
+
+def weight_set(signals: Signals) -> WeightSet:
+    """Which weights these signals go with."""
+    return "tokens" if "tokens" in signals.names else "sentences"
+
+
+def best_sentences(signals: Signals, scores: NDArray[np.float64], *, most: int) -> list[Candidate]:
+    """Up to `most` sentences, best first, leaving out what only repeats a better one."""
+    chosen: list[Candidate] = []
+    for i in np.argsort(-scores, kind="stable"):
+        candidate = signals.candidates[int(i)]
+        if not any(_same(candidate, other) for other in chosen):
+            chosen.append(candidate)
+            if len(chosen) == most:
+                break
+    return chosen
+
+
+def quoted_text(sentences: Sequence[Candidate]) -> str:
+    """The sentences verbatim, each followed by its marker."""
+    return " ".join(f"{sentence.text} [{number}]" for number, sentence in enumerate(sentences, start=1))
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    either = one.stems | other.stems
+    return not either or len(one.stems & other.stems) >= _SAME * len(either)

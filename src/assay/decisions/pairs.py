@@ -87,7 +87,8 @@ def pair(incumbent: Sequence[Scored], candidate: Sequence[Scored], *, lower_is_b
     A failed case scores the worst of the scale 0 to 1: 0, or 1 where lower is better.
     """
     first, second = _Columns("A", incumbent), _Columns("B", candidate)
-    cases = [case for case in first.known if case in second.known]
+    # In one order, whatever the files': resampling goes by position, and the same results must get the same limits.
+    cases = sorted(case for case in first.known if case in second.known)
     if not cases:
         raise BadInput(
             f"No case of A is in B (A begins with {_quoted(first.known)}, B with {_quoted(second.known)}).",

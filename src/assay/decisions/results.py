@@ -1,7 +1,7 @@
 """Result files of any tool: one JSON object per line with a case, a score and what it cost.
 
 Invariant: a file is read wholly or refused with its name, the line and what to do; no line is skipped but blank ones.
-Proved on every kind of bad file in `tests/unit/decisions/test_results.py`.
+Proved on every kind of bad file in `tests/unit/decisions/test_result_files.py`.
 """
 
 import json

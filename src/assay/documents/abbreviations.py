@@ -10,7 +10,7 @@ ALWAYS_INSIDE = _words("""
     mr mrs ms messrs mme mlle dr drs prof rev hon lt sgt capt cmdr maj pres gov sen amb supt e.g i.e cf viz vs
     approx ca resp incl excl esp fig figs eq eqs chap vol vols pp eds nos nr al op loc ibid abb bd hrsg hr fr
     frl dipl ing z.b z.t d.h u.a u.u v.a o.ä o.g s.o s.u i.d.r i.a m.e bzw vgl ggf evtl inkl exkl bspw tel jg
-    kap ziff geb gest griech engl dt frz lfd allg insb insbes ehem zzgl dgl
+    kap ziff geb gest griech engl dt frz lfd allg insb insbes ehem zzgl dgl mio mrd tsd
 """)
 
 # Words of their own, abbreviations before a number.

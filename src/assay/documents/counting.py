@@ -20,11 +20,8 @@ class TokenCounts:
 
     def __init__(self, text: str, tokens: Tokens) -> None:
         self.starts = array("q")
-        latest = 0
         for begin, end in _slices(text):
-            for start, _ in tokens(text[begin:end]):
-                latest = max(latest, begin + start)
-                self.starts.append(latest)
+            self.starts.extend([begin + start for start, _ in tokens(text[begin:end])])
 
     def between(self, start: int, end: int) -> int:
         """How many tokens start in text[start:end]."""

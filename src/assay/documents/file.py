@@ -9,17 +9,20 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from assay.errors import NotFound, Unreadable
+
+Read = Callable[[int, int], bytes]
 
 _MEGABYTE = 1_048_576
 _NO_FILE = frozenset({errno.ENXIO, errno.ENODEV, errno.ELOOP})  # sockets, dead devices, links to themselves
 _PAUSE_SECONDS = 0.05  # before the second try at a file that changed: lets a writer finish its burst
 
 
-def contents(path: Path, *, name: str, max_mb: int) -> bytes:
-    """The bytes of a regular file of at most `max_mb` MiB.
+def contents(path: Path, *, name: str, max_mb: int, read: Read = os.read) -> bytes:
+    """The bytes of a regular file of at most `max_mb` MiB, taken from its descriptor by `read`.
 
     Raises NotFound, or Unreadable with code `not_a_file`, `empty`, `too_large`, `permission`, `changed`
     (it changed while it was read, twice) or `unreadable` (the disk said no).
@@ -27,7 +30,7 @@ def contents(path: Path, *, name: str, max_mb: int) -> bytes:
     for attempt in range(2):
         if attempt:
             time.sleep(_PAUSE_SECONDS)
-        content = _read_once(path, name, max_mb)
+        content = _read_once(path, name, max_mb, read)
         if content is not None:
             return content
     raise Unreadable(
@@ -37,20 +40,22 @@ def contents(path: Path, *, name: str, max_mb: int) -> bytes:
     )
 
 
-def _read_once(path: Path, name: str, max_mb: int) -> bytes | None:
+def _read_once(path: Path, name: str, max_mb: int, read: Read) -> bytes | None:
+    """The content, or None where two looks at the file disagree."""
     try:
         # Without O_NONBLOCK, opening a named pipe waits for its writer forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb", buffering=0) as file:
+        try:
             before = os.fstat(descriptor)
             _refuse(before, name, max_mb)
-            content = _drain(file.fileno(), before.st_size, max_mb * _MEGABYTE)
+            content = _drain(descriptor, before.st_size, read)
             after = os.fstat(descriptor)
-        if len(content) != before.st_size or _stamp(before) != _stamp(after) or _stamp(after) != _stamp(os.stat(path)):
-            return None
+        finally:
+            os.close(descriptor)
+        same = _stamp(before) == _stamp(after) == _stamp(os.stat(path))
     except OSError as error:
         raise _failure(error, name) from error
-    return content
+    return content if same and len(content) == before.st_size else None
 
 
 def _refuse(status: os.stat_result, name: str, max_mb: int) -> None:
@@ -66,11 +71,11 @@ def _refuse(status: os.stat_result, name: str, max_mb: int) -> None:
         raise Unreadable(f"{name} is empty", hint="Fill the file or leave it out.", code="empty")
 
 
-def _drain(descriptor: int, expected: int, limit: int) -> bytes:
+def _drain(descriptor: int, expected: int, read: Read) -> bytes:
     """At most one byte more than expected, so a growing file is noticed and never held whole."""
     parts: list[bytes] = []
-    left = min(expected, limit) + 1
-    while left > 0 and (part := os.read(descriptor, min(left, _MEGABYTE))):
+    left = expected + 1
+    while left > 0 and (part := read(descriptor, min(left, _MEGABYTE))):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

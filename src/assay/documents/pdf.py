@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TYPE = "application/pdf"
 _MOST_PAGES_RENDERED = 200
+_STOPS = frozenset('.!?:;…"”)')
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _LINE = re.compile(r"[^\n]+")
 # pdfium's marks where a word was hyphenated over the end of a line: the hyphen and the newline are gone already.
@@ -36,9 +37,13 @@ def read_pdf(content: bytes, *, name: str) -> Extract:
     result = _extracted(content, "plain", name)
     writing = Writing()
     pages = result.pages or []
+    end = "."
     for page in pages:
+        text = _HYPHENATED.sub("", page["content"]).strip()
         writing.page()
-        writing.block(_HYPHENATED.sub("", page["content"]))
+        goes_on = end not in _STOPS and text[:1].islower()
+        writing.block(text, gap="\n" if goes_on else "\n\n")
+        end = text[-1:] or end
     if not writing.length:
         raise Unreadable(
             f"{name} has no text, only pictures of it",

@@ -154,7 +154,7 @@ def _of_sentence(text: str, start: int, end: int, rank: Break, measure: Measure)
         position, stop = word.span()
         while not measure.fits(position, stop):
             cut = min(measure.counts.after(position, measure.size) or stop, position + measure.characters, stop)
-            cut = max(_off_marks(text, position, cut), position + 1)
+            cut = max(off_marks(text, position, cut), position + 1)
             if cut >= stop:
                 break
             yield Piece(position, cut, rank)
@@ -163,7 +163,7 @@ def _of_sentence(text: str, start: int, end: int, rank: Break, measure: Measure)
         rank = Break.WORD
 
 
-def _off_marks(text: str, start: int, cut: int) -> int:
+def off_marks(text: str, start: int, cut: int) -> int:
     """A cut that does not part a letter from its accents, at most sixteen characters before `cut`."""
     moved = cut
     while (

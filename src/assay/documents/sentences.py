@@ -190,12 +190,17 @@ def _ends_sentence(text: str, start: int, at: int, stop: int, end: int) -> bool:
     word = before.lower()
     if word in ALWAYS_INSIDE or (word in INSIDE_BEFORE_NUMBER and after[:1].isdigit()):
         return False
-    starts = after.lower() in STARTERS
+    starts = after.lower() in STARTERS and not _is_initial(text, following)
     if word in SOMETIMES_INSIDE or (len(before) == 1 and before.isalpha()) or _is_acronym(before):
         return starts
     if before.isdigit() and len(before) <= 3:
         return after.lower() not in AFTER_ORDINAL
     return True
+
+
+def _is_initial(text: str, word: re.Match[str] | None) -> bool:
+    """Whether a word is one letter and a stop: the I of `E. I. du Pont` starts no sentence."""
+    return word is not None and word.end(1) - word.start(1) == 1 and text[word.end() : word.end() + 1] == "."
 
 
 def _is_acronym(word: str) -> bool:

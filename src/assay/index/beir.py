@@ -227,7 +227,7 @@ def _qrels(path: Path) -> dict[str, dict[str, int]]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             parts = line.rstrip("\r\n").split("\t")
-            if number == 1 and not parts[-1].lstrip("-").isdigit():
+            if number == 1 and len(parts) == 3 and not parts[2].lstrip("-").isdigit():
                 continue  # the header
             if not line.strip():
                 continue

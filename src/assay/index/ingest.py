@@ -27,7 +27,7 @@ from assay.index.retriever import SearchIndex
 from assay.index.store import Store
 from assay.models.embedder import Embedder, Vectors
 
-_EMBEDDED_AT_ONCE = 256
+_EMBEDDED_AT_ONCE = 128  # what a kill can cost, times the batches at once
 _BATCHES_AT_ONCE = 2
 
 P = ParamSpec("P")

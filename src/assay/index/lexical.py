@@ -11,7 +11,6 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,18 +84,12 @@ class LexicalIndex:
         opened = self._open
         if opened is None:
             raise ValueError("catch_up before the first search")
-        words = Counter(self._analyzer.analyze(question))
+        words = list(dict.fromkeys(self._analyzer.analyze(question)))[:_WORDS]
         if not words:
             return []
-        option = "freq"
-        terms = [
-            (
-                tantivy.Occur.Should,
-                tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, "body", word, option), float(times)),
-            )
-            for word, times in words.most_common(_WORDS)
-        ]
-        query = tantivy.Query.boolean_query(terms)
+        # A word counts once however often it was said: repeating one is seldom what a question is about.
+        terms = [tantivy.Query.term_query(self._schema, "body", word, "freq") for word in words]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
         conditions = list(self._conditions(where))
         if conditions:
             must = [(tantivy.Occur.Must, condition) for condition in conditions]

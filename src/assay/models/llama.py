@@ -29,6 +29,7 @@ from assay.models.weights import Progress, derived, fetch, verified
 
 WINDOW = 2048
 
+_SLOW_TO_COUNT_CHARACTERS = 20_000  # over 5 ms: too long for the event loop
 _LONGEST_TOKEN_CHARACTERS = 81  # in this model's vocabulary: a run of blanks
 
 
@@ -103,6 +104,8 @@ class EmbeddedChat:
         characters = sum(len(message.content) for message in messages)
         if characters > 2 * self.window * _LONGEST_TOKEN_CHARACTERS:
             return -(-characters // _LONGEST_TOKEN_CHARACTERS)  # cannot fit by any count: no need to tokenise megabytes
+        if characters > _SLOW_TO_COUNT_CHARACTERS:
+            return await asyncio.to_thread(self._tokenizer.count, messages)
         return self._tokenizer.count(messages)
 
     @property

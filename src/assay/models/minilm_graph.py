@@ -1,7 +1,7 @@
 """Build the ONNX graph of all-MiniLM-L6-v2 from its safetensors, without torch.
 
-One input, `input_ids` of shape (batch, tokens). Two outputs: `sentence_embedding` of shape (batch, 384), mean-pooled
-and L2-normalised inside the graph, and `token_states` of shape (batch, tokens, 384), what it was pooled from. There is no
+One input, `input_ids` of shape (batch, tokens). Two outputs: `sentence_embedding`, shape (batch, 384), mean-pooled and
+L2-normalised inside the graph, and `token_states` of shape (batch, tokens, 384), what it was pooled from. There is no
 attention mask: texts run one at a time, so nothing is ever padded. The fused `com.microsoft` operators are emitted
 directly, because onnxruntime's optimiser recognises only graphs that torch exported.
 `tests/oracles/test_minilm_oracle.py` checks the fp32 graph against a plain numpy forward pass.

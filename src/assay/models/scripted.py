@@ -166,9 +166,10 @@ def _in_order(replies: Iterable[Reply]) -> Callable[[ChatRequest], Reply]:
 
 @lru_cache(maxsize=65536)
 def _direction(word: str, dimensions: int) -> NDArray[np.float32]:
-    """A pseudo-random vector that belongs to `word` on every machine and in every process."""
-    seed = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "big")
-    return np.random.default_rng(seed).standard_normal(dimensions).astype(np.float32)
+    """A vector of signs that belongs to `word` on every machine and in every process."""
+    digest = hashlib.shake_128(word.encode("utf-8", "replace")).digest(-(-dimensions // 8))
+    bits = np.unpackbits(np.frombuffer(digest, dtype=np.uint8), count=dimensions)
+    return bits.astype(np.float32) * 2 - 1
 
 
 def _shared_words(question: str, text: str) -> float:

@@ -110,14 +110,10 @@ class Wire:
                 proxy_auth=proxy_auth,
                 allow_redirects=False,
             ) as response:
-                try:
-                    if response.status != 200:
-                        text = (await response.content.read(20_000)).decode("utf-8", "replace")
-                        raise from_status(response.status, text, response.headers, **self._context())
-                    yield response
-                except BaseException:
-                    response.close()  # not back into the pool: the server must see that nobody listens
-                    raise
+                if response.status != 200:
+                    text = (await response.content.read(20_000)).decode("utf-8", "replace")
+                    raise from_status(response.status, text, response.headers, **self._context())
+                yield response  # aiohttp closes the connection of an answer that was not read to its end
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 Percentile limits over resampled units (cases, or whole clusters); seeded, so the same data give the same limits.
 Invariant: draws depend on the units' order and the seed alone. Under 100 units percentile limits are too narrow
 (binary pairs: coverage .58-.90), so show them from 100 on. Proved by coverage simulations in
-`tests/oracles/test_bootstrap.py`.
+`tests/oracles/test_coverage.py`.
 """
 
 from collections.abc import Callable, Hashable, Sequence

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.stats.clusters import ClusterSums, Floats, as_codes, as_values, cluster_sums
-from assay.stats.interval import Interval, t_two_sided
+from assay.stats.interval import Interval, t_two_sided, z_two_sided
 from assay.stats.rate import wilson_limits
 
 FEW_CASES = 100
@@ -106,7 +106,7 @@ def mean_interval(
     if graded and n >= FEW_CASES and float(array.std()) > 0:
         low, high = _within_scale(clustered_t_of(groups, alpha=alpha))
         return Interval(groups.mean, low, high, "t", n, alpha, "100 graded scores or more")
-    low, high = wilson_limits(float(array.sum()), n, t_two_sided(alpha, inf))
+    low, high = wilson_limits(float(array.sum()), n, z_two_sided(alpha))
     reason = "fewer than 100 graded scores" if graded else "scores are right or wrong"
     return Interval(groups.mean, low, high, "wilson", n, alpha, reason)
 

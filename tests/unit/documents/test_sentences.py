@@ -24,6 +24,7 @@ def quoted(text: str) -> list[str]:
         "Version 3.11.7 is out.",
         "Am 3. Oktober begann z. B. das 19. Jahrhundert, d. h. es war Nr. 7.",
         "Vgl. Abb. 4, bzw. Kap. 2 ff. im Anhang.",
+        "E. I. du Pont paid 30 Mio. EUR for it.",
         "Acme Inc. Chairman Bob Ray left.",
     ],
 )
@@ -62,6 +63,11 @@ def test_wrapped_lines_are_one_sentence():
         "a second one."
     )
     assert quoted(text) == [text[: text.index(" Here")], text[text.index("Here") :]]
+
+
+def test_wrapped_lines_may_start_with_a_capital():
+    text = "The committee met in the old town hall of the city of West\nBerlin in 1990, and all of its members came to see\nMayor Ann."
+    assert quoted(text) == [text]
 
 
 def test_blank_lines_and_short_lines_end_sentences():

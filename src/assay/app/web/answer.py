@@ -151,7 +151,7 @@ def short_name(document: str) -> str:
 
 
 def _under(heading: str, title: str) -> Markup:
-    last = heading.split(" > ")[-1]
+    last = heading.rpartition(" > ")[2]
     return Markup('<span class="faint">{}</span>').format(last) if last and last != title else Markup()
 
 

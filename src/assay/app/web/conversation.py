@@ -96,8 +96,12 @@ class Conversation:
 
     def stop(self) -> None:
         """Stop the turn under way, if there is one."""
-        if self._task is not None and self.running is not None:
+        turn = self.running
+        if turn is not None and self._task is not None:
+            # Said here and not only in the task: one that is cancelled before it began never runs.
+            turn.is_stopped = True
             self._task.cancel()
+            self._changed(turn)
 
     async def _answer(self, service: Service, turn: Turn) -> None:
         self._changed(turn)

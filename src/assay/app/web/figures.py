@@ -34,7 +34,8 @@ def money(cost_usd: float | None) -> str:
         return "$0"
     if cost_usd >= 1:
         return f"${cost_usd:,.2f}"
-    return "$" + f"{cost_usd:.{2 - _exponent(cost_usd)}f}".rstrip("0")
+    whole, _, cents = f"{cost_usd:.{2 - _exponent(cost_usd)}f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
 
 
 def _exponent(value: float) -> int:

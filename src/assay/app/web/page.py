@@ -140,8 +140,11 @@ class Page:
     async def _tick(self) -> None:
         ingestion, models = self._service.ingestion(), self._service.models()
         if ingestion != self._seen:
+            try:
+                self._extent = await self._service.extent()
+            except AssayError:
+                return  # the next tick tries again; what is shown stays
             self._seen = ingestion
-            self._extent = await self._service.extent()
             if self._place.view == "documents":
                 await self._show_list()
         self._state.show(frame.state_markup(models, ingestion))

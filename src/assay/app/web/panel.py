@@ -79,7 +79,12 @@ class DocumentPanel:
         spot = self._spot
         if spot is None:
             return
-        view = await self._service.document(spot.document_id)
+        try:
+            view = await self._service.document(spot.document_id)
+        except AssayError as error:
+            # It was removed or changed while it was read.
+            self._fill(tables.problem_markup(error.message, error.hint))
+            return
         if self._spot != spot:
             return
         if earlier:

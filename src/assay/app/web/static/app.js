@@ -158,7 +158,6 @@
     } else if (find(".panel:not(.off)")) {
       event.preventDefault();
       find(".panel .close")?.click();
-      giveFocusBack();
     }
   }
 
@@ -172,6 +171,7 @@
 
   let follow = true;
   let kept = null;
+  let wasOpen = false;
 
   document.addEventListener(
     "scroll",
@@ -205,8 +205,12 @@
     const log = find(".log");
     if (log && follow) log.scrollTop = log.scrollHeight;
     // On a phone the document covers everything, so nothing behind it may take the focus.
-    const covered = narrow.matches && Boolean(find(".panel:not(.off)"));
-    for (const behind of document.querySelectorAll(".content, .top")) behind.inert = covered;
+    const open = Boolean(find(".panel:not(.off)"));
+    for (const behind of document.querySelectorAll(".content, .top")) behind.inert = narrow.matches && open;
+    // Only now can what was behind take the focus again.
+    if (wasOpen && !open && (document.activeElement === document.body || find(".panel").contains(document.activeElement)))
+      giveFocusBack();
+    wasOpen = open;
   }
 
   addEventListener("DOMContentLoaded", () => {
