@@ -18,7 +18,9 @@ def main(folder: Path, limit: int, weights: str) -> None:
     texts, queries, qrels = load(folder, limit)
     store = InMemoryDocumentStore(embedding_similarity_function="cosine")
     ingest = Pipeline()
-    ingest.add_component("embed", SentenceTransformersDocumentEmbedder(model=weights, batch_size=32, progress_bar=False))
+    ingest.add_component(
+        "embed", SentenceTransformersDocumentEmbedder(model=weights, batch_size=32, progress_bar=False)
+    )
     ingest.add_component("write", DocumentWriter(store))
     ingest.connect("embed", "write")
     ingest.warm_up()
@@ -42,7 +44,7 @@ def main(folder: Path, limit: int, weights: str) -> None:
         run[key] = {document.id: document.score for document in found}
     query_ms = (time.perf_counter() - started) * 1000 / len(queries)
     figures = {
-        "passages_per_s": len(texts) / ingest_s,
+        "documents_per_s": len(texts) / ingest_s,
         "ms_per_query": query_ms,
         "peak_mb": peak_mb(),
         "ndcg@10": ndcg(qrels, run),

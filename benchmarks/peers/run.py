@@ -35,7 +35,7 @@ def main() -> None:
         }
     ours, peer, loop = results["assay"], results["haystack"], results["sentence_transformers"]
     results["ratios"] = {
-        "ingest passages/s, assay over haystack": ours["passages_per_s"] / peer["passages_per_s"],
+        "ingest documents/s, assay over haystack": ours["documents_per_s"] / peer["documents_per_s"],
         "embedding texts/s, assay over sentence-transformers": ours["embed_texts_per_s"] / loop["texts_per_s"],
         "ms per query, haystack over assay": peer["ms_per_query"] / ours["ms_per_query"],
         "peak memory, haystack over assay": peer["peak_mb"] / ours["peak_mb"],

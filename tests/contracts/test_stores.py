@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from assay.documents.document import Document, Heading
-from assay.errors import BadInput, Conflict, NotFound
+from assay.errors import BadInput, Conflict, Garbled, NotFound
 from assay.index import tables as t
 from assay.index.changes import Changes
 from assay.index.hit import Filter
@@ -86,6 +86,13 @@ def test_a_document_without_its_vectors_is_refused_whole(store: Store) -> None:
         store.replace([entry(document("b", "one\n")), entry(document("a", "one\nnew\n"))])
     assert [d.source for d in store.documents()] == ["a"]
     assert store.counts().passages == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, 0.0, 3.0])
+def test_vectors_that_are_not_of_unit_length_are_refused(store: Store, bad: float) -> None:
+    with pytest.raises(Garbled, match="unit length"):
+        store.keep_vectors(["h"], np.full((1, DIMENSIONS), bad, np.float32), digest=DIGEST)
+    assert _vectors(store.database) == set()
 
 
 def test_a_group_name_that_is_too_long_is_refused(store: Store) -> None:

@@ -31,7 +31,7 @@ def test_t_equals_scipys():
 
 
 def test_clustered_t_equals_t_on_cluster_means_when_clusters_are_equally_large():
-    """An identity of the formula: with equal sizes, Σu²·G/(G-1)/n² is the squared error of the mean of cluster means."""
+    """With equal sizes, Σu²·G/(G-1)/n² is the squared error of the mean of cluster means."""
     rng = np.random.default_rng(2)
     values, clusters = rng.normal(size=120), np.arange(120) // 4
     theirs = scipy_stats.ttest_1samp(values.reshape(30, 4).mean(axis=1), 0).confidence_interval(0.95)

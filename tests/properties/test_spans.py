@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -121,6 +121,7 @@ def test_passages_cover_every_visible_character_exactly_once(name: CutName, toke
 @pytest.mark.parametrize("tokens", TOKENIZERS)
 @pytest.mark.parametrize("name", CUTS)
 @given(text=texts, size=st.integers(16, 60), share=st.floats(0, 0.5))
+@example(text="word " * 200, size=16, share=0.0)
 @settings(max_examples=40, deadline=None)
 def test_passages_are_exact_trimmed_spans_within_the_size(name: CutName, tokens, text: str, size: int, share: float):
     overlap = int(size * share) if name in WITH_OVERLAP else 0

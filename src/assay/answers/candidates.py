@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from assay.answers import question as asking
 from assay.answers.question import Question
-from assay.answers.words import STOP_WORDS, stems
-from assay.documents.sentences import sentence_spans
+from assay.answers.words import STOP_WORDS, stems, words
+from assay.documents.sentences import sentences
 from assay.index.hit import Hit
 from assay.models.embedder import Embedder, TokenEmbedder, TokenVectors
 
 Matrix = NDArray[np.float64]
+
+_CLOSED = (".", "!", "?", "…", "。", "！", "？", '"', "”", ")", "]", "'", "’", ";", ":")
 
 _MOST_SENTENCES = 400
 """Per question; passages are a few hundred tokens, so only tables and lists come near it."""
@@ -59,7 +61,7 @@ class Signals:
 
 async def signals(question: Question, hits: Sequence[Hit], *, embedder: Embedder) -> Signals:
     """Every sentence of the hits with its signals; dense ones by token where the embedder shows its tokens."""
-    candidates = _sentences(hits)
+    candidates = [c for rank, hit in enumerate(hits) for c in sentences_of(hit, rank=rank)][:_MOST_SENTENCES]
     columns = _lexical(question, hits, candidates)
     if isinstance(embedder, TokenEmbedder):
         asked = (await embedder.embed_tokens([question.text], kind="query"))[0]
@@ -72,14 +74,20 @@ async def signals(question: Question, hits: Sequence[Hit], *, embedder: Embedder
     return Signals(question, candidates, tuple(columns), values.reshape(len(candidates), len(columns)))
 
 
-def _sentences(hits: Sequence[Hit]) -> list[Candidate]:
+def sentences_of(hit: Hit, *, rank: int = 0) -> list[Candidate]:
+    """The sentences of a passage. Headings are left out: they say what is to come, so they answer nothing."""
+    text = hit.passage.text
+    headings = {_plain(part) for part in (hit.title, *hit.passage.heading.split(" > "))}
     found = []
-    for rank, hit in enumerate(hits):
-        text = hit.passage.text
-        for start, end in sentence_spans(text):
-            quote = text[start:end]
-            found.append(Candidate(hit, rank, start, end, quote, frozenset(stems(quote))))
-    return found[:_MOST_SENTENCES]
+    for sentence in sentences(text):
+        quote = text[sentence.start : sentence.end]
+        if text[sentence.lead] != "#" and _plain(quote) not in headings:
+            found.append(Candidate(hit, rank, sentence.start, sentence.end, quote, frozenset(stems(quote))))
+    return found
+
+
+def _plain(text: str) -> str:
+    return text.strip(" #*_\t\r\n").casefold()
 
 
 def _lexical(question: Question, hits: Sequence[Hit], candidates: Sequence[Candidate]) -> dict[str, object]:
@@ -115,6 +123,8 @@ def _lexical(question: Question, hits: Sequence[Hit], candidates: Sequence[Candi
                 "opens": float(candidate.start == 0),
                 "is_question": float(asking.is_asked(candidate.text)),
                 "short": float(len(candidate.stems) < 6),
+                "unfinished": float(not candidate.text.endswith(_CLOSED)),
+                "title_case": _title_case(candidate.text),
                 **_answer_marks(question, candidate.text, terms),
             }
         )
@@ -188,6 +198,12 @@ def _neighbour(candidates: Sequence[Candidate], i: int, step: int) -> frozenset[
     j = i + step
     same = 0 <= j < len(candidates) and candidates[j].rank == candidates[i].rank
     return candidates[j].stems if same else frozenset()
+
+
+def _title_case(text: str) -> float:
+    """The share of long words written with a capital: high in titles of works, names and tables, low in prose."""
+    long = [word for word in words(text) if len(word) > 3]
+    return sum(word[0].isupper() for word in long) / len(long) if long else 1.0
 
 
 def _share(wanted: frozenset[str], found: frozenset[str]) -> float:

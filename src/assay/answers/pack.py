@@ -5,8 +5,9 @@ answer's budget fit its window together. Passages shrink by whole sentences, the
 No assumption is made about how counts add up. Proved by `tests/properties/test_packer.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from assay.answers.candidates import Candidate
 from assay.errors import BadInput, LimitReached
@@ -43,6 +44,9 @@ class Packed:
     dropped: int
 
 
+_Fitting = Callable[[Sequence[Candidate]], Awaitable[Packed | None]]
+
+
 async def pack(ranked: Sequence[Candidate], prompt: Prompt, *, model: ChatModel, max_tokens: int) -> Packed:
     """The most useful of `ranked` (best first) that fit `model`'s window beside an answer of `max_tokens`.
 
@@ -75,11 +79,46 @@ async def pack(ranked: Sequence[Candidate], prompt: Prompt, *, model: ChatModel,
     return packed
 
 
-async def _most_useful(
-    ranked: Sequence[Candidate], fitting: "Callable[[Sequence[Candidate]], object]"
-) -> Packed | None:
-    raise NotImplementedError
+async def _most_useful(ranked: Sequence[Candidate], fitting: _Fitting) -> Packed | None:
+    """The longest start of `ranked` that fits, passing over a few sentences too long to fit at all.
+
+    Halving assumes that fewer sentences cost fewer tokens. Where they do not, less may be kept than
+    could be, but never more: only what was counted and fits is returned.
+    """
+    kept: list[Candidate] = []
+    best: Packed | None = None
+    rest = list(ranked)
+    for _ in range(_MOST_SKIPPED):
+        low, high = 0, len(rest)  # `low` more are known to fit
+        while low < high:
+            middle = (low + high + 1) // 2
+            packed = await fitting([*kept, *rest[:middle]])
+            if packed is None:
+                high = middle - 1
+            else:
+                low, best = middle, packed
+        kept, rest = kept + rest[:low], rest[low + 1 :]
+        if not rest:
+            break
+    return best
 
 
 def _shown(kept: Sequence[Candidate]) -> tuple[Shown, ...]:
-    raise NotImplementedError
+    """The passages of the kept sentences in the order they were found, their sentences in the order of the text."""
+    by_rank: dict[int, list[Candidate]] = {}
+    for candidate in kept:
+        by_rank.setdefault(candidate.rank, []).append(candidate)
+    return tuple(
+        Shown(number, by_rank[rank][0].hit, _excerpt(by_rank[rank]))
+        for number, rank in enumerate(sorted(by_rank), start=1)
+    )
+
+
+def _excerpt(sentences: Sequence[Candidate]) -> str:
+    """The sentences with what stands between them in the text, or a mark where a sentence was left out."""
+    ordered = sorted(sentences, key=lambda sentence: sentence.start)
+    parts = [ordered[0].text]
+    for before, after in pairwise(ordered):
+        between = after.hit.passage.text[before.end : after.start]
+        parts += [between if not any(c.isalnum() for c in between) else GAP, after.text]
+    return "".join(parts)

@@ -37,6 +37,7 @@ _ASKED_BY: tuple[tuple[Kind, str], ...] = (
 )
 _KINDS = [(kind, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)) for kind, pattern in _ASKED_BY]
 _DIGITS = re.compile(r"\d[\d.,]*\d|\d")
+_THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 _NUMBER_WORDS = re.compile(
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|hundreds"
     r"|thousand|thousands|million|billion|trillion|half|third|quarter|dozen|percent|once|twice|first|second"
@@ -93,8 +94,8 @@ def names(text: str) -> frozenset[str]:
 
 
 def numbers(text: str) -> frozenset[str]:
-    """The numbers written in digits in `text`."""
-    return frozenset(_DIGITS.findall(text))
+    """The numbers written in digits in `text`, without separators of thousands."""
+    return frozenset(_THOUSANDS.sub("", number) for number in _DIGITS.findall(text))
 
 
 def holds_number(text: str, *, beside: frozenset[str]) -> bool:

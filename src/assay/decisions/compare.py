@@ -1,8 +1,8 @@
 """Did the change help? Paired by case, one interval, one verdict read from it, cost and latency beside it.
 
 Invariant: the verdict and the interval never disagree, and swapping the two sides mirrors both.
-Proved by properties over arbitrary results in `tests/properties/test_compare_properties.py`; that the intervals hold what they
-promise is proved by simulation in `tests/oracles/test_coverage.py`.
+Proved by properties over arbitrary results in `tests/properties/test_compare_properties.py`; that the intervals hold
+what they promise is proved by simulation in `tests/oracles/test_coverage.py`.
 """
 
 from collections.abc import Sequence

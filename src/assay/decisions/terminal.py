@@ -1,4 +1,4 @@
-"""A comparison drawn in characters: the interval against zero, and wins, ties and losses as a bar.
+"""A comparison in characters: the figures, the interval against zero, and wins, ties and losses as a bar.
 
 Invariant: every line is at most `width` characters, and nothing is said by colour alone.
 """
@@ -8,6 +8,16 @@ from math import isfinite
 
 from assay.decisions.axis import Axis, axis_for
 from assay.decisions.comparison import Comparison
+from assay.decisions.figures import (
+    dollars,
+    limits,
+    mean_score,
+    milliseconds,
+    percent_change,
+    percent_limits,
+    signed,
+    unit,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,32 @@ def glyphs_for(encoding: str) -> Glyphs:
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE
+
+
+def table_lines(comparison: Comparison, *, width: int) -> list[str]:
+    """Score, cost and latency of A and B and the change between them; the change below where it does not fit beside."""
+    rows = _table_rows(comparison)
+    name, first, second, last = (max(len(row[i]) for row in rows) for i in range(4))
+    lines = []
+    if name + first + second + last + 9 <= width:
+        return [f"{a:<{name}}   {b:>{first}}   {c:>{second}}   {d}".rstrip() for a, b, c, d in rows]
+    for label, before, after, change in rows[1:]:
+        lines += [label, f"  A {before}, B {after}", f"  {change}"]
+    return [line[start : start + width] for line in lines for start in range(0, len(line), width)]
+
+
+def _table_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
+    score = "mean score" + (" (lower is better)" if comparison.lower_is_better else "")
+    first, second = (mean_score(comparison, mean) for mean in (comparison.incumbent_mean, comparison.candidate_mean))
+    change = f"{signed(comparison, comparison.difference.value)}{unit(comparison)} ({limits(comparison)})"
+    rows = [("", "A", "B", "B against A"), (score, first, second, change)]
+    for name, effect, shown in (("cost", comparison.cost, dollars), ("p95 latency", comparison.latency, milliseconds)):
+        if effect is not None:
+            label = name if effect.pairs == comparison.n else f"{name} ({effect.pairs:,} of {comparison.n:,} cases)"
+            ratio = effect.ratio
+            against = f"{percent_change(ratio.value)} ({percent_limits(ratio)})" if ratio else "too few cases to say"
+            rows.append((label, shown(effect.incumbent), shown(effect.candidate), against))
+    return rows
 
 
 def forest_lines(comparison: Comparison, *, width: int, glyphs: Glyphs = UNICODE) -> list[str]:

@@ -36,7 +36,10 @@ class Isolated:
         self.close()
 
     def close(self) -> None:
-        """End the child. Safe to call twice; a later extract starts a new one."""
+        """End the child, whatever it is at. Safe to call twice; a later extract starts a new one."""
+        child = self._child
+        if child is not None:
+            child.kill()  # before the lock: a thread may hold it, waiting for this child
         with self._lock:
             self._end()
 
@@ -75,6 +78,9 @@ class Isolated:
             line = child.stdout.readline()
         except OSError:
             pass  # the child is gone; an empty answer says so below
+        except BaseException:  # interrupted: what the child would still answer belongs to nobody
+            self._end()
+            raise
         finally:
             timer.cancel()
         if line.endswith(b"\n"):

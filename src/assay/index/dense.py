@@ -1,13 +1,14 @@
 """The dense side: exact nearest neighbours over vectors that derive from the database.
 
-A scan of half-precision rows (memory-mapped, shared between processes) gives every score within a
-known error; the rows that can still be among the best k are scored again in single precision. The
-result is therefore the exact top k, at half the memory traffic. Rows newer than the snapshot on disk
-are read from the database into memory, so following it needs no lock and blocks no search.
+A scan of rows rounded to bytes (memory-mapped, shared between processes, a quarter of the memory
+traffic) gives every score within a known error; the rows that can still be among the best k are scored
+again in single precision, so the result is the exact top k. Rows newer than the snapshot on disk are
+read from the database into memory: following it needs no lock and blocks no search.
 
-The error: unit vectors x, q with roundings x', q' have |x'.q' - x.q| <= |x'||q'-q| + |x'-x||q|, and
-both differences are measured, not assumed. Proved by `tests/properties/test_index_dense.py` against
-a brute-force search, ties, filters and removals included.
+The error: x ~ x' and q ~ q', each a scale times a row of bytes, differ by measured lengths r(x), r(q).
+Then |x'.q' - x.q| <= |x'||q'-q| + |x'-x||q| <= (|x| + r(x)) r(q) + r(x) |q| (Cauchy-Schwarz), and |x| = 1.
+Proved by `tests/properties/test_index_dense.py` against a brute-force search, ties, filters and
+removals included.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +27,9 @@ from assay.index.changes import Changes, State
 from assay.index.lock import held
 from assay.index.stamp import Stamp, checksum, disk_errors, intact, read_stamp, write_stamp
 
-_FORMAT = 1
+_FORMAT = 2
 _TAIL_ROWS = 2_000  # more rows than this outside the snapshot, and it is written anew
-_FLOAT32_ERROR = 1e-4  # of summing up to some thousand products, generously
+_FLOAT32_ERROR = 1e-5  # of the few single-precision steps from a sum of whole numbers to a score, generously
 _FEW = 0.05  # below this share of allowed rows, scoring only them is cheaper than the scan
 _BLOCK_ROWS = 16_384
 _WAIT_SECONDS = 600.0  # for another process that writes the snapshot
@@ -37,13 +39,14 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rows in order of passage id: `full` float32, `half` float16, and how far the two can differ."""
+    """Rows in order of passage id: `full` float32; `codes` times `scales` differ from them by `residuals` in length."""
 
     ids: Rows
     documents: Rows
     full: NDArray[np.float32]
-    half: NDArray[np.float16]
-    rounding: float
+    codes: NDArray[np.int8]
+    scales: NDArray[np.float32]
+    residuals: NDArray[np.float32]
     alive: NDArray[np.bool_]
 
 
@@ -144,16 +147,16 @@ class DenseIndex:
     ) -> NDArray[np.int64]:
         import simsimd
 
-        half = query.astype(np.float16)
-        scanned = simsimd.cdist(half[None, :], segment.half, metric="dot", out_dtype="float32", threads=self._threads)
-        scores = np.asarray(scanned)[0]
-        if not everything:
-            scores = np.where(mask, scores, -np.inf)
-        query_rounding = float(np.linalg.norm(half.astype(np.float32) - query))
+        codes, scale, residual = _coded(query[None, :])
+        scanned = simsimd.cdist(codes, segment.codes, metric="dot", out_dtype="float32", threads=self._threads)
+        scores = np.asarray(scanned)[0] * segment.scales * scale[0]
         length = float(np.linalg.norm(query))
-        error = (1.0 + segment.rounding) * query_rounding + segment.rounding * length + _FLOAT32_ERROR
-        kth = np.partition(scores, len(scores) - k)[len(scores) - k]
-        return np.flatnonzero(scores >= kth - 2.0 * error)
+        error = segment.residuals * (length + float(residual[0])) + (float(residual[0]) + _FLOAT32_ERROR)
+        lowest = scores - error
+        if not everything:
+            lowest[~mask] = -np.inf
+        kth = np.partition(lowest, len(lowest) - k)[len(lowest) - k]
+        return np.flatnonzero((scores + error >= kth) & mask)
 
     # Opening, following, writing
 
@@ -197,26 +200,28 @@ class DenseIndex:
         removals = self._changes.removals(after=matrix.state.generation) if matrix.segments else []
         data = f"data-{secrets.token_hex(4)}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        ids, documents, rounding = [], [], 0.0
-        with (self._folder / f"{data}.f32").open("wb") as full, (self._folder / f"{data}.f16").open("wb") as half:
-            for some_ids, some_documents, vectors in self._rows(matrix, removals):
-                rounded = vectors.astype("<f2")
-                rounding = max(rounding, _rounding(vectors, rounded))
+        columns: list[tuple[NDArray[Any], ...]] = []
+        paths = {kind: self._folder / f"{data}.{kind}" for kind in ("f32", "i8", "npz")}
+        with paths["f32"].open("wb") as full, paths["i8"].open("wb") as coded, paths["npz"].open("wb") as header:
+            for ids, documents, vectors in self._rows(matrix, removals):
+                codes, scales, residuals = _coded(vectors)
                 full.write(vectors.astype("<f4", copy=False).tobytes())
-                half.write(rounded.tobytes())
-                ids.append(some_ids)
-                documents.append(some_documents)
-            for file in (full, half):
+                coded.write(codes.tobytes())
+                columns.append((ids, documents, scales, residuals))
+            names = ("ids", "documents", "scales", "residuals")
+            kinds = (np.int64, np.int64, np.float32, np.float32)
+            joined = {
+                name: np.concatenate([np.empty(0, kind), *(row[i] for row in columns)])
+                for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+            }
+            np.savez(header, **joined)  # type: ignore[arg-type]
+            for file in (full, coded, header):
                 file.flush()
                 os.fsync(file.fileno())
-        head = np.stack([np.concatenate([np.empty(0, np.int64), *part]) for part in (ids, documents)])
-        with (self._folder / f"{data}.npz").open("wb") as file:
-            np.savez(file, head=head, rounding=np.array(rounding))
-            file.flush()
-            os.fsync(file.fileno())
-        files = {f"{data}.{kind}": checksum(self._folder / f"{data}.{kind}") for kind in ("f32", "f16", "npz")}
-        last_id = max(matrix.last_id, int(head[0, -1]) if head.shape[1] else 0)
-        stamp = Stamp(state.instance, state.generation, last_id, head.shape[1], data, files)
+        files = {path.name: checksum(path) for path in paths.values()}
+        ids = joined["ids"]
+        last_id = max(matrix.last_id, int(ids[-1]) if len(ids) else 0)
+        stamp = Stamp(state.instance, state.generation, last_id, len(ids), data, files)
         write_stamp(self._folder, stamp)
         for other in self._folder.glob("data-*"):
             if not other.name.startswith(data):
@@ -238,27 +243,26 @@ class DenseIndex:
 
     def _mapped(self, stamp: Stamp) -> Segment:
         with np.load(self._folder / f"{stamp.data}.npz") as header:
-            (ids, documents), rounding = header["head"], float(header["rounding"])
+            ids, documents, scales, residuals = (header[k] for k in ("ids", "documents", "scales", "residuals"))
         shape = (len(ids), self._dimensions)
         if not len(ids):
             return _segment(ids, documents, np.empty(shape, np.float32))
-        full = np.memmap(self._folder / f"{stamp.data}.f32", dtype="<f4", mode="r", shape=shape)
-        half = np.memmap(self._folder / f"{stamp.data}.f16", dtype="<f2", mode="r", shape=shape)
-        return Segment(
-            ids, documents, full.view(np.ndarray), half.view(np.ndarray), rounding, np.ones(len(ids), np.bool_)
-        )
+        full = np.memmap(self._folder / f"{stamp.data}.f32", dtype="<f4", mode="r", shape=shape).view(np.ndarray)
+        codes = np.memmap(self._folder / f"{stamp.data}.i8", dtype=np.int8, mode="r", shape=shape).view(np.ndarray)
+        return Segment(ids, documents, full, codes, scales, residuals, np.ones(len(ids), np.bool_))
 
 
 def _segment(ids: Rows, documents: Rows, full: NDArray[np.float32]) -> Segment:
-    half = full.astype(np.float16)
-    return Segment(ids, documents, full, half, _rounding(full, half), np.ones(len(ids), np.bool_))
+    return Segment(ids, documents, full, *_coded(full), np.ones(len(ids), np.bool_))
 
 
-def _rounding(full: NDArray[np.float32], half: NDArray[np.float16]) -> float:
-    """The longest difference between a row and its rounding."""
-    if not len(full):
-        return 0.0
-    return float(np.sqrt(np.square(half.astype(np.float32) - full).sum(axis=1).max()))
+def _coded(full: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+    """Rows as bytes, the scale of each, and the length of what each lost."""
+    scales = np.abs(full).max(axis=1, initial=0.0) / np.float32(127)
+    scales[scales == 0] = 1.0
+    codes = np.rint(full / scales[:, None]).astype(np.int8)
+    residuals = np.linalg.norm(full - codes * scales[:, None], axis=1)
+    return codes, scales.astype(np.float32), residuals.astype(np.float32)
 
 
 def _without(segment: Segment, removals: Iterable[tuple[int, int]]) -> Segment:

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,6 @@ from assay.index.fuse import Ranking, reciprocal_rank, weighted
 from assay.index.hit import Filter, Hit, Mode
 from assay.index.insertion import storable
 from assay.index.lexical import LexicalIndex
-from assay.index.records import StoredPassage
 from assay.index.settings import IndexSettings
 from assay.index.store import Store
 from assay.models.embedder import Embedder
@@ -90,6 +89,17 @@ class SearchIndex:
         return self._filters[key]
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question on its way: its words' hits, its vector (None: lexical only), and what may be seen."""
+
+    mode: Mode
+    lexical: Ranking
+    query: NDArray[np.float32] | None
+    where: Filter | None
+    depth: int
+
+
 class HybridRetriever:
     """The `Retriever` of a workspace. Close nothing: index, embedder and reranker belong to who made them."""
 
@@ -126,69 +136,48 @@ class HybridRetriever:
         where = _clean(where)
         rerank = self._settings.rerank if self._reranker is not None else 0
         depth = max(self._settings.candidates, k, rerank)
-        lexical, dense, query = await self._both_sides(question, mode=mode, depth=depth, where=where)
-        return await self._hits(question, lexical, dense, query, mode=mode, k=k, rerank=rerank)
-
-    async def _both_sides(
-        self, question: str, *, mode: Mode, depth: int, where: Filter | None
-    ) -> tuple[Ranking, Ranking, NDArray[np.float32] | None]:
-        """Candidates of each side; the words are looked up while the question is embedded."""
-        words = None
-        if mode != "dense":
-            words = asyncio.create_task(asyncio.to_thread(self._index.lexical.search, question, k=depth, where=where))
+        words = self._words(question, depth, where) if mode != "dense" else None
         try:
-            query: NDArray[np.float32] | None = None
-            dense: Ranking = []
-            if mode != "lexical":
-                query = (await self._embedder.embed([question], kind="query"))[0]
-                dense = await asyncio.to_thread(self._dense, query, depth, where)
-            return ([] if words is None else await words), dense, query
-        finally:
+            # The words are looked up while the question is embedded.
+            query = None if mode == "lexical" else (await self._embedder.embed([question], kind="query"))[0]
+            lexical = await words if words is not None else []
+        except BaseException:
             if words is not None:
                 words.cancel()
+            raise
+        found = _Question(mode, lexical, query, where, depth)
+        hits = await asyncio.to_thread(self._hits, found, max(k, rerank))
+        if rerank and self._reranker is not None and hits:
+            hits = await _reranked(self._reranker, question, hits, rerank)
+        return hits[:k]
+
+    def _words(self, question: str, depth: int, where: Filter | None) -> asyncio.Task[list[tuple[int, float]]]:
+        return asyncio.create_task(asyncio.to_thread(self._index.lexical.search, question, k=depth, where=where))
+
+    def _hits(self, asked: "_Question", wanted: int) -> list[Hit]:
+        """At least `wanted` hits where there are as many: search the dense side, fuse, read the passages."""
+        dense = [] if asked.query is None else self._dense(asked.query, asked.depth, asked.where)
+        # Passages removed since the index last followed are dropped; a few more are read to fill their places.
+        ranked = self._ranked(asked.lexical, dense, asked.mode)[: wanted + 8]
+        words, cosines = dict(asked.lexical), dict(dense)
+        stored = self._index.store.passages([passage_id for passage_id, _ in ranked])
+        unscored = [passage_id for passage_id in stored if passage_id not in cosines]
+        if asked.query is not None and unscored:
+            cosines.update(self._index.dense.scores(asked.query, unscored))
+        hits = []
+        for passage_id, score in ranked:
+            found = stored.get(passage_id)
+            if found is not None:
+                sides = (("lexical", words), ("dense", cosines))
+                signals = {name: side[passage_id] for name, side in sides if passage_id in side}
+                hits.append(Hit(found.passage, found.source, found.title, score, signals))
+        return hits
 
     def _dense(self, query: NDArray[np.float32], depth: int, where: Filter | None) -> list[tuple[int, float]]:
         found = self._index.dense.search(query, k=depth, allowed=self._index.allowed(where))
         if not found:
             self._index.check_vectors()
         return found
-
-    async def _hits(
-        self,
-        question: str,
-        lexical: Ranking,
-        dense: Ranking,
-        query: NDArray[np.float32] | None,
-        *,
-        mode: Mode,
-        k: int,
-        rerank: int,
-    ) -> list[Hit]:
-        ranked = self._ranked(lexical, dense, mode)
-        words, cosines = dict(lexical), dict(dense)
-        # Passages removed since the index last followed are dropped; a few more are read to fill their places.
-        wanted = [passage_id for passage_id, _ in ranked[: max(k, rerank) + 8]]
-        stored, more = await asyncio.to_thread(self._read, wanted, query, [i for i in wanted if i not in cosines])
-        cosines.update(more)
-        hits = []
-        for passage_id, score in ranked[: len(wanted)]:
-            found = stored.get(passage_id)
-            if found is not None:
-                signals = {
-                    name: side[passage_id]
-                    for name, side in (("lexical", words), ("dense", cosines))
-                    if passage_id in side
-                }
-                hits.append(Hit(found.passage, found.source, found.title, score, signals))
-        if rerank and self._reranker is not None and hits:
-            hits = await _reranked(self._reranker, question, hits, rerank)
-        return hits[:k]
-
-    def _read(
-        self, wanted: Sequence[int], query: NDArray[np.float32] | None, unscored: Sequence[int]
-    ) -> tuple[dict[int, StoredPassage], dict[int, float]]:
-        scores = {} if query is None or not unscored else self._index.dense.scores(query, unscored)
-        return self._index.store.passages(wanted), scores
 
     def _ranked(self, lexical: Ranking, dense: Ranking, mode: Mode) -> Ranking:
         if mode == "lexical":

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection, Row
 
 from assay.documents.document import Document, Heading, Passage
-from assay.errors import BadInput, Conflict, NotFound
+from assay.errors import BadInput, Conflict, Garbled, NotFound
 from assay.index import tables as t
 from assay.index.insertion import (
     chunks,
@@ -83,7 +83,16 @@ class Store:
             return missing_vectors(connection, hashes, digest)
 
     def keep_vectors(self, hashes: Sequence[str], vectors: NDArray[np.float32], *, digest: str) -> None:
-        """Keep vectors under the hashes of their texts; those already kept stay as they are."""
+        """Keep vectors under the hashes of their texts; those already kept stay as they are.
+
+        Raises Garbled where they are not of unit length: nothing could be ranked by them.
+        """
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not np.allclose(lengths, 1.0, atol=1e-2):  # NaN is never close
+            raise Garbled(
+                "The embedder returned vectors that are not of unit length.",
+                hint="Check that models.embedder names an embedding model.",
+            )
         rows = {
             name: {"text_hash": name, "digest": digest, "data": row.astype("<f4").tobytes()}
             for name, row in zip(hashes, vectors, strict=True)

@@ -60,7 +60,7 @@ def test_unpaired_cases_are_counted_and_named():
 
 
 def test_no_pair_at_all_is_refused_with_both_names():
-    with pytest.raises(BadInput, match="'a'.*'b'") as caught:
+    with pytest.raises(BadInput, match=r"'a'.*'b'") as caught:
         compare([Scored("a", 1.0)], [Scored("b", 1.0)])
     assert "case" in caught.value.hint
     with pytest.raises(BadInput, match="nothing"):
@@ -128,6 +128,13 @@ def test_one_case_decides_nothing():
     assert (shape["difference"]["low"], shape["difference"]["high"]) == (None, None)
 
 
+def test_five_wins_and_no_loss_are_undecided_with_a_limit_at_zero():
+    comparison = compare(results([0] * 5 + [1] * 30), results([1] * 35))
+    assert comparison.difference.low == 0
+    assert comparison.verdict == "UNDECIDED"
+    assert "too few to show a direction" in comparison.difference.reason
+
+
 def test_all_ties_are_undecided_with_width():
     comparison = compare(results([0, 1] * 10), results([0, 1] * 10))
     assert comparison.verdict == "UNDECIDED"
@@ -164,7 +171,7 @@ def test_a_cluster_may_be_named_in_one_file_only():
 
 
 def test_a_cluster_that_disagrees_is_refused_by_name():
-    with pytest.raises(BadInput, match="'q1'.*'x'.*'y'"):
+    with pytest.raises(BadInput, match=r"'q1'.*'x'.*'y'"):
         compare(results([0, 1], cluster=["x", "x"]), results([0, 1], cluster=["x", "y"]))
 
 
@@ -189,7 +196,9 @@ def test_cost_and_latency_beside_the_score():
     assert shape["latency"]["incumbent_p95_ms"] == np.sort(latency)[189]
     assert shape["latency"]["ratio"]["value"] == pytest.approx(2)
     assert shape["latency"]["difference_ms"]["low"] > 0
-    assert side_effects(comparison) == "Beside it: cost down 50% (-50% to -50%) and p95 latency up 100% (+100% to +100%)."
+    assert (
+        side_effects(comparison) == "Beside it: cost down 50% (-50% to -50%) and p95 latency up 100% (+100% to +100%)."
+    )
 
 
 def test_too_few_cases_give_the_amounts_without_an_interval():
@@ -214,7 +223,9 @@ def test_only_cases_priced_and_timed_on_both_sides_count():
 
 
 def test_a_free_incumbent_has_no_ratio():
-    shape = comparison_shape(compare(results([1] * 150, cost_usd=[0.0] * 150), results([1] * 150, cost_usd=[0.1] * 150)))
+    shape = comparison_shape(
+        compare(results([1] * 150, cost_usd=[0.0] * 150), results([1] * 150, cost_usd=[0.1] * 150))
+    )
     assert shape["cost"]["incumbent_usd"] == 0
     assert shape["cost"]["ratio"] is None
 

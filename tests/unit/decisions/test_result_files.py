@@ -26,7 +26,16 @@ def test_every_field_is_read(written):
 
 @pytest.mark.parametrize(
     ("score", "read"),
-    [("true", 1.0), ("false", 0.0), ("3", 3.0), ("-2.5", -2.5), ("null", None), ("NaN", None), ("Infinity", None), ("1e999", None)],
+    [
+        ("true", 1.0),
+        ("false", 0.0),
+        ("3", 3.0),
+        ("-2.5", -2.5),
+        ("null", None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("1e999", None),
+    ],
 )
 def test_scores_of_every_kind(written, score, read):
     assert read_results(written(f'{{"case": "q", "score": {score}}}'))[0].score == read

@@ -66,7 +66,9 @@ def test_wrapped_lines_are_one_sentence():
 
 
 def test_wrapped_lines_may_start_with_a_capital():
-    text = "The committee met in the old town hall of the city of West\nBerlin in 1990, and all of its members came to see\nMayor Ann."
+    text = (
+        "The committee met in the old hall of the city of West\nBerlin in 1990, and its members came to see\nMayor Ann."
+    )
     assert quoted(text) == [text]
 
 

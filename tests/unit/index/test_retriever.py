@@ -147,7 +147,7 @@ async def test_another_embedder_is_told_to_ingest_again(index: SearchIndex, tmp_
 
 
 async def test_a_damaged_dense_snapshot_is_written_anew(index: SearchIndex, tmp_path: Path) -> None:
-    for kind in ("f16", "f32", "npz"):
+    for kind in ("i8", "f32", "npz"):
         for path in tmp_path.rglob(f"*.{kind}"):
             content = bytearray(path.read_bytes())
             content[len(content) // 2] ^= 0xFF

@@ -24,7 +24,12 @@ def test_nothing_counted_is_the_whole_scale():
 
 
 def test_impossible_counts_are_refused():
-    for wrong in (lambda: wilson(3, 2), lambda: wilson(-1, 2), lambda: newcombe10(1, -1, 0, 0), lambda: bonett_price(2, 2, 3)):
+    for wrong in (
+        lambda: wilson(3, 2),
+        lambda: wilson(-1, 2),
+        lambda: newcombe10(1, -1, 0, 0),
+        lambda: bonett_price(2, 2, 3),
+    ):
         with pytest.raises(ValueError, match="count"):
             wrong()
 

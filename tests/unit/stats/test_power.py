@@ -7,7 +7,9 @@ from assay.stats import paired_interval
 from assay.stats.power import cases_needed, detectable_effect, detectable_from
 
 
-@pytest.mark.parametrize(("n", "disc", "points"), [(50, 0.10, 11), (100, 0.16, 10), (200, 0.16, 7.0), (1000, 0.25, 3.9)])
+@pytest.mark.parametrize(
+    ("n", "disc", "points"), [(50, 0.10, 11), (100, 0.16, 10), (200, 0.16, 7.0), (1000, 0.25, 3.9)]
+)
 def test_detectable_effects_of_the_usual_table(n, disc, points):
     """2.49·√(disc/n): 80% power, one-sided 5%."""
     assert 100 * detectable_effect(n, variance=disc, two_sided=False) == pytest.approx(points, abs=0.35)

@@ -10,7 +10,10 @@ from assay.stats import sign_flip_interval, sign_flip_p
 
 
 def p_by_enumeration(values, centre=0.0):
-    totals = [sum(s * (v - centre) for s, v in zip(signs, values, strict=True)) for signs in product((1, -1), repeat=len(values))]
+    totals = [
+        sum(s * (v - centre) for s, v in zip(signs, values, strict=True))
+        for signs in product((1, -1), repeat=len(values))
+    ]
     seen = sum(v - centre for v in values)
     above = np.mean([t >= seen - 1e-12 for t in totals])
     below = np.mean([t <= seen + 1e-12 for t in totals])

@@ -13,7 +13,6 @@ from assay.app.cli.options import json_option
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from assay.decisions.comparison import Comparison
 
@@ -76,7 +75,7 @@ def print_comparison(
     """The sentence, what a reader must know, the figures and the plot; `incumbent` and `candidate` name A and B."""
     from assay.decisions.figures import level
     from assay.decisions.sentence import outlook, sentence, side_effects
-    from assay.decisions.terminal import bar_line, forest_lines, glyphs_for
+    from assay.decisions.terminal import bar_line, forest_lines, glyphs_for, table_lines
 
     def say(text: str = "", style: str = "") -> None:
         # File and case names may hold what this terminal cannot write.
@@ -92,7 +91,8 @@ def print_comparison(
     for name, source in (("A", incumbent), ("B", candidate)):
         if source:
             say(f"{name}  {source}")
-    screen.print(_table(comparison))
+    for line in table_lines(comparison, width=screen.width):
+        say(line)
     glyphs = glyphs_for(screen.encoding)
     width = max(20, min(screen.width, 100) - 2)
     say(f"\nImprovement of the score, {level(comparison.difference)} interval")
@@ -102,45 +102,6 @@ def print_comparison(
     counts = f"{glyphs.win} B better {comparison.wins:,}   {glyphs.tie} tied {comparison.ties:,}   "
     say(f" {counts}{glyphs.loss} B worse {comparison.losses:,}")
     say(f"\nMethod: {comparison.difference.method} ({comparison.difference.reason}).", "dim")
-
-
-def _table(comparison: "Comparison") -> "Table":
-    from rich.table import Table
-
-    from assay.decisions.figures import (
-        dollars,
-        limits,
-        mean_score,
-        milliseconds,
-        percent_change,
-        percent_limits,
-        signed,
-        unit,
-    )
-
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("")
-    for name in ("A", "B"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("B against A", overflow="fold")
-    score = "mean score" + (" (lower is better)" if comparison.lower_is_better else "")
-    change = f"{signed(comparison, comparison.difference.value)}{unit(comparison)} ({limits(comparison)})"
-    table.add_row(
-        score,
-        mean_score(comparison, comparison.incumbent_mean),
-        mean_score(comparison, comparison.candidate_mean),
-        change,
-    )
-    for label, effect, shown in (("cost", comparison.cost, dollars), ("p95 latency", comparison.latency, milliseconds)):
-        if effect is None:
-            continue
-        of = "" if effect.pairs == comparison.n else f" ({effect.pairs:,} of {comparison.n:,} cases)"
-        ratio = effect.ratio
-        against = "" if ratio is None else f"{percent_change(ratio.value)} ({percent_limits(ratio)})"
-        table.add_row(
-            f"{label}{of}", shown(effect.incumbent), shown(effect.candidate), against or "too few cases to say"
-        )
-    return table
 
 
 def _check_target(target: Path | None, *sources: Path) -> None:

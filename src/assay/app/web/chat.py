@@ -49,6 +49,7 @@ class ChatView:
         self._composer = ui.element("div").classes("composer-slot")
         with self._composer:
             Block(frame.COMPOSER, classes="lane")
+        self.show_extent(None)
 
     def attach(self, conversation: Conversation) -> None:
         """Show a conversation and follow it."""

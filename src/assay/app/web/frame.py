@@ -66,8 +66,8 @@ def state_markup(models: Sequence[ModelStatus], ingestion: IngestStatus) -> Mark
         done = sum(model.done_bytes for model in loading)
         return _state("", icons.WAIT, f"Loading {100 * done // total}%" if total else "Loading models")
     if ingestion.state == "running":
-        done_of = f"{count(ingestion.files_done)} of {count(ingestion.files_found)}"
-        return _state("", icons.WAIT, f"Reading {done_of}", href="/documents")
+        done_of = f" {count(ingestion.files_done)} of {count(ingestion.files_found)}" if ingestion.files_found else ""
+        return _state("", icons.WAIT, f"Reading{done_of}", href="/documents")
     if ingestion.state == "failed":
         return _state("bad", icons.BAD, "Ingestion failed", href="/documents")
     return Markup()

@@ -5,6 +5,7 @@ streaming. The browser's script sends one event, `assay`, with what was done; wh
 checked here as input from outside.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 
 from markupsafe import Markup
@@ -26,6 +27,9 @@ LIST_STEP = 500
 
 POLL_SECONDS = 1.0
 
+RELIST_SECONDS = 5.0
+"""While an ingestion runs the list is drawn again no more often: a redraw takes the focus from a row."""
+
 
 class Page:
     """Everything on the page of one tab."""
@@ -39,6 +43,7 @@ class Page:
         self._seen: IngestStatus | None = None
         self._matching = ""
         self._listed = LIST_STEP
+        self._listed_at = 0.0
         with ui.element("div").classes("app"):
             self._build_bar()
             self._stage = ui.element("div").classes("stage")
@@ -145,7 +150,9 @@ class Page:
             except AssayError:
                 return  # the next tick tries again; what is shown stays
             self._seen = ingestion
-            if self._place.view == "documents":
+            self._show_ingestion(ingestion)
+            is_due = time.monotonic() - self._listed_at > RELIST_SECONDS
+            if self._place.view == "documents" and (is_due or ingestion.state != "running"):
                 await self._show_list()
         self._state.show(frame.state_markup(models, ingestion))
         self._chat.show_extent(self._extent)
@@ -159,14 +166,18 @@ class Page:
         except AssayError as error:
             self._list.show(tables.problem_markup(error.message, error.hint))
             return
-        extent = self._extent or Extent()
-        self._list_head.show(Markup('<h1>Documents</h1><p class="muted num">{}</p>').format(tables.extent_text(extent)))
-        self._ingestion.show(tables.ingestion_markup(self._service.ingestion()))
-        if not rows and not self._matching:
-            self._list.show(tables.intro_markup(extent, self._service.ingestion()))
+        self._listed_at = time.monotonic()
+        self._show_ingestion(self._service.ingestion())
+        if not rows and not self._matching and self._service.ingestion().state != "running":
+            self._list.show(tables.empty_markup())
             return
         listed = rows[: self._listed]
         self._list.show(tables.documents_markup(listed, matching=self._matching, has_more=len(rows) > len(listed)))
+
+    def _show_ingestion(self, ingestion: IngestStatus) -> None:
+        facts = tables.extent_text(self._extent or Extent())
+        self._list_head.show(Markup('<h1>Documents</h1><p class="muted num">{}</p>').format(facts))
+        self._ingestion.show(tables.ingestion_markup(ingestion))
 
     async def _list_more(self) -> None:
         self._listed += LIST_STEP

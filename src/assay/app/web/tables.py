@@ -86,11 +86,11 @@ def ingestion_markup(status: IngestStatus) -> Markup:
     if status.state == "running":
         out += Markup(
             '<section class="card" aria-label="Ingestion"><div class="card-head"><b>Reading documents</b>'
-            '<span class="muted num">{} of {}, {}</span></div>{}<p class="faint one-line"><bdi>{}</bdi></p></section>'
+            '<span class="muted num">{}</span></div>{}<p class="faint one-line"><bdi>{}</bdi></p></section>'
         ).format(
-            count(status.files_done),
-            count(status.files_found, "file"),
-            count(status.passages, "passage"),
+            f"{count(status.files_done)} of {count(status.files_found, 'file')}, {count(status.passages, 'passage')}"
+            if status.files_found
+            else "looking for files",
             progress_markup(status.files_done, status.files_found, "Files read"),
             status.current,
         )
@@ -189,23 +189,34 @@ def intro_markup(extent: Extent | None, ingestion: IngestStatus) -> Markup:
     """What stands in an empty chat: what to do where there is nothing to ask about, otherwise what may be asked."""
     if extent is None:
         return Markup()
-    if extent.documents == 0 and ingestion.state != "running":
-        return Markup(
-            '<div class="intro"><h2>Nothing to read yet</h2><p class="muted">Give this workspace documents: PDF, Word, '
-            "PowerPoint, Excel, HTML, Markdown, text, CSV, notebooks, source code. In its folder, run</p>{}{}"
-            '<p class="faint">Documents appear here as soon as they are read.</p></div>{}'
-        ).format(
-            command_markup("assay ingest PATH", "reads files or folders into this workspace"),
-            command_markup("assay up PATH", "reads them and serves this page"),
-            ingestion_markup(ingestion),
+    if extent.documents:
+        opening = Markup(
+            '<div class="intro"><h2>Ask about {}</h2><p class="muted">Answers quote the documents. '
+            "Every number in an answer opens its source at the quoted place. "
+            "What the documents do not say is not answered.</p>"
+            '<ul class="keys faint"><li><kbd>/</kbd> to the question</li><li><kbd>Enter</kbd> asks</li>'
+            "<li><kbd>Shift</kbd> <kbd>Enter</kbd> new line</li><li><kbd>Esc</kbd> closes the document</li></ul></div>"
+        ).format(count(extent.documents, "document"))
+    elif ingestion.state == "running":
+        opening = Markup(
+            '<div class="intro"><h2>Reading your documents</h2>'
+            '<p class="muted">Ask as soon as the first ones are in.</p></div>'
         )
+    else:
+        opening = empty_markup()
+    return opening + ingestion_markup(ingestion)
+
+
+def empty_markup() -> Markup:
+    """What to do where there are no documents."""
     return Markup(
-        '<div class="intro"><h2>Ask about {}</h2><p class="muted">Answers quote the documents. '
-        "Every number in an answer opens its source at the quoted place. "
-        "What the documents do not say is not answered.</p>"
-        '<ul class="keys faint"><li><kbd>/</kbd> to the question</li><li><kbd>Enter</kbd> asks</li>'
-        "<li><kbd>Shift</kbd> <kbd>Enter</kbd> new line</li><li><kbd>Esc</kbd> closes the document</li></ul></div>{}"
-    ).format(count(extent.documents, "document") if extent.documents else "your documents", ingestion_markup(ingestion))
+        '<div class="intro"><h2>Nothing to read yet</h2><p class="muted">Give this workspace documents: PDF, Word, '
+        "PowerPoint, Excel, HTML, Markdown, text, CSV, notebooks, source code. In its folder, run</p>{}{}"
+        '<p class="faint">Documents appear here as soon as they are read.</p></div>'
+    ).format(
+        command_markup("assay ingest PATH", "reads files or folders into this workspace"),
+        command_markup("assay up PATH", "reads them and serves this page"),
+    )
 
 
 def command_markup(command: str, says: str) -> Markup:
