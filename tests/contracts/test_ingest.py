@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from assay.errors import Conflict, Refused
 from assay.index.changes import Changes
 from assay.index.hit import Filter
 from assay.index.ingest import IngestProgress, IngestReport, ingest, ingest_documents
+from assay.index.records import Entry
 from assay.index.retriever import SearchIndex
 from assay.index.store import Store
 from assay.ledger.database import Database
@@ -133,6 +136,15 @@ async def test_vanished_files_go_and_nothing_else(
     assert (report.removed, report.failed) == (1, ())
 
 
+async def test_a_hidden_file_named_once_outlives_an_ingest_of_its_folder(
+    store: Store, embedder: Counting, folder: Path, tmp_path: Path
+) -> None:
+    (folder / ".hidden.txt").write_text("Asked for by name.\n")
+    await _ingest(store, embedder, folder / ".hidden.txt", base=tmp_path)
+    assert (await _ingest(store, embedder, folder, base=tmp_path)).removed == 0
+    assert "docs/.hidden.txt" in _sources(store)
+
+
 async def test_a_path_that_never_was_is_a_failure(store: Store, embedder: Counting, tmp_path: Path) -> None:
     report = await _ingest(store, embedder, tmp_path / "none.txt", base=tmp_path)
     assert [(f.path, f.code) for f in report.failed] == [("none.txt", "not_found")]
@@ -196,6 +208,24 @@ async def test_a_cancelled_ingest_leaves_nothing_running(store: Store, embedder:
     assert report.documents == 40
     assert len(set(embedder.texts)) == store.counts().passages
     assert len(embedder.texts) - len(set(embedder.texts)) <= 2 * 128  # what was being embedded when it stopped
+
+
+async def test_a_cancelled_write_is_waited_for(database: Database, embedder: Counting) -> None:
+    writing = threading.Event()
+
+    class Slow(Store):
+        def replace(self, entries: Sequence[Entry]) -> int:
+            writing.set()
+            time.sleep(0.3)
+            return super().replace(entries)
+
+    text = [document("a", "A sentence.\n")]
+    task = asyncio.create_task(ingest_documents(text, store=Slow(database), embedder=embedder, settings=_SETTINGS))
+    await asyncio.to_thread(writing.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert Store(database).counts().documents == 1
 
 
 async def test_the_index_is_at_the_database_when_the_ingest_returns(

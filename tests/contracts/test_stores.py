@@ -1,6 +1,5 @@
 """What the store promises, on SQLite and on PostgreSQL."""
 
-import multiprocessing
 import os
 import random
 from pathlib import Path
@@ -18,6 +17,7 @@ from assay.index.records import text_hash
 from assay.index.store import Store
 from assay.ledger.database import Database, open_database
 from index_corpus import DIGEST, DIMENSIONS, document, entry, put, vector
+from index_processes import start
 
 
 @pytest.fixture
@@ -149,6 +149,14 @@ def test_known_and_sources_and_prefix(store: Store) -> None:
     assert [d.source for d in store.documents(prefix="docs/", limit=2, offset=1)] == ["docs/1", "docs/2"]
 
 
+def test_documents_are_listed_by_what_their_source_or_title_holds(store: Store) -> None:
+    put(store, document("docs/a", "1\n", title="Zebra 100%"), document("docs/b", "2\n"), document("other", "3\n"))
+    assert [d.source for d in store.documents(matching="DOCS")] == ["docs/a", "docs/b"]
+    assert [d.source for d in store.documents(matching="zebra")] == ["docs/a"]
+    assert [d.source for d in store.documents(matching="%")] == ["docs/a"]
+    assert store.documents(matching="_") == []
+
+
 def test_changes_tell_what_came_and_what_went(store: Store) -> None:
     changes = Changes(store.database)
     put(store, document("a", "one\ntwo\n"))
@@ -218,21 +226,12 @@ def test_only_one_ingests_and_the_other_is_told_who(store: Store) -> None:
     other.database.close()
 
 
-def _write_many(url: str, worker: int, times: int) -> None:
-    store = Store(open_database(url))
-    for i in range(times):
-        put(store, document(f"{worker}-{i % 3}", f"{worker} {i}\nsame\n"))
-
-
 def test_writers_of_many_processes_lose_nothing_and_readers_see_whole_documents(database_url: str) -> None:
     store = Store(open_database(database_url))
     changes = Changes(store.database)
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_many, args=(database_url, n, 15)) for n in range(2)]
-    for writer in writers:
-        writer.start()
+    writers = [start("write", database_url, str(n)) for n in range(2)]
     last_id, seen = 0, set()
-    while any(writer.is_alive() for writer in writers):
+    while any(writer.poll() is None for writer in writers):
         for record in store.documents():
             with store.database.read() as connection:
                 query = sa.select(sa.func.count()).where(t.passage.c.document == t.document.c.number)
@@ -242,9 +241,7 @@ def test_writers_of_many_processes_lose_nothing_and_readers_see_whole_documents(
         for page in changes.passages(after=last_id):
             seen.update(row.id for row in page)
             last_id = page[-1].id
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+    assert [writer.wait() for writer in writers] == [0, 0]
     for page in changes.passages(after=last_id):
         seen.update(row.id for row in page)
     with store.database.read() as connection:

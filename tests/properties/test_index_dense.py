@@ -4,14 +4,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from assay.index.changes import Changes
 from assay.index.dense import DenseIndex
+from assay.index.lock import held
 from assay.index.store import Store
 from assay.ledger.database import open_database, sqlite_url
-from index_corpus import DIGEST, DIMENSIONS, document, put, vector
+from index_corpus import DIGEST, DIMENSIONS, document, entry, put, vector
 
 
 def _brute(store: Store, query: np.ndarray, k: int, allowed: np.ndarray | None) -> list[tuple[int, float]]:
@@ -99,4 +101,64 @@ def test_near_ties_are_told_apart(tmp_path: Path) -> None:
     scales = np.abs(rows).max(axis=1, keepdims=True) / 127
     coded = (np.rint(rows / scales) * scales) @ query
     assert set(np.argsort(-coded)[:50]) != set(np.argsort(-exact)[:50]), "the test must be able to fail"
+    database.close()
+
+
+def test_rounding_that_conspires_against_the_best_row_does_not_hide_it(tmp_path: Path) -> None:
+    """Every part of the best row is rounded down and of the others up: the whole error bound is needed."""
+    chance = np.random.default_rng(5)
+    query = np.r_[np.ones(64), np.zeros(64)].astype(np.float32) / 8
+    rows = np.empty((400, 128))
+    rows[:, 64:] = 127 * chance.choice([-1, 1], (400, 64))  # the same length for all, and a scale of one
+    rows[:, :64] = chance.permuted(np.tile(np.arange(64) % 5, (400, 1)), axis=1) - 0.49
+    rows[0, :64] += 2 * 0.49  # up by 62.7 in sum, and down by 40: exactly the best, by its bytes the worst
+    rows[0, :40] -= 1
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    exact = rows.astype(np.float64) @ query
+    assert exact.argmax() == 0
+    database = open_database(sqlite_url(tmp_path / "assay.db"))
+    store = Store(database)
+    one = entry(document("a", "".join(f"{i}\n" for i in range(len(rows)))), digest="odd")
+    store.keep_vectors(one.hashes, rows, digest="odd")
+    store.replace([one])
+    dense = DenseIndex(tmp_path, Changes(database), digest="odd", dimensions=128, threads=1)
+    dense.catch_up()
+    best = dense.search(query, k=3)
+    assert best[0][0] == store.passages_of(one.document.id)[0].id
+    np.testing.assert_allclose([score for _, score in best], np.sort(exact)[::-1][:3], atol=1e-6)
+    database.close()
+
+
+def test_much_that_is_new_goes_by_way_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Following 100 new rows at a limit of 10 leaves them in the snapshot, not in memory; others take it over."""
+    monkeypatch.setattr("assay.index.dense._TAIL_ROWS", 10)
+    database = open_database(sqlite_url(tmp_path / "assay.db"))
+    store, changes = Store(database), Changes(database)
+
+    def opened() -> DenseIndex:
+        index = DenseIndex(tmp_path, changes, digest=DIGEST, dimensions=DIMENSIONS, threads=1)
+        assert index.catch_up()
+        return index
+
+    def snapshots() -> list[str]:
+        return sorted(path.name for path in tmp_path.rglob("*.i8"))
+
+    put(store, document("a", "".join(f"{i}\n" for i in range(20))))
+    first, second = opened(), opened()
+    before = snapshots()
+    put(store, document("b", "".join(f"{i}\n" for i in range(100, 200))))
+    with held(tmp_path / "dense.lock") as won:
+        assert won
+        assert first.catch_up() is False
+        assert len(first) == 20
+    assert first.catch_up()
+    assert snapshots() != before
+    written = snapshots()
+    assert second.catch_up()
+    assert snapshots() == written, "what one process wrote, the other takes over"
+    assert len(first) == len(second) == 120
+    put(store, document("c", "few\n"))
+    assert first.catch_up()
+    assert snapshots() == written, "a few rows stay in memory"
+    assert first.search(vector("few\n"), k=1)[0][1] > 0.999
     database.close()

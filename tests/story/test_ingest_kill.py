@@ -5,18 +5,15 @@ Meanwhile another process searches, and sees no passage twice and none of a half
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-import ingest_story
 from assay.index import tables as t
 from assay.index.store import Store
-from ingest_story import opened, run_ingest
+from index_processes import opened, run_ingest, start
 
 _FILES = 60
 _KILLS = 10
@@ -27,14 +24,6 @@ def _write(folder: Path, number: int, version: int) -> None:
         f"Common sentence {line} of file {number}, version {version if line % 3 == 0 else 0}." for line in range(40)
     ]
     (folder / f"{number}.txt").write_text("\n\n".join(lines), encoding="utf-8")
-
-
-def _start(verb: str, workspace: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, ingest_story.__file__, verb, str(workspace)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    return process
 
 
 def _check(store: Store, folder: Path, *, complete: bool) -> None:
@@ -72,13 +61,13 @@ async def test_kill_at_any_moment_and_the_next_run_completes_it(tmp_path: Path) 
         for number in chance.sample(range(_FILES), 15):
             _write(docs, number, kill)
         (docs / f"{chance.randrange(_FILES)}.txt").unlink(missing_ok=True)
-        process = _start("ingest", tmp_path)
+        process = start("ingest", tmp_path)
         time.sleep(chance.random() * 1.2)
         cut_short += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
         if searching is None:
-            searching = _start("search", tmp_path)
+            searching = start("search", tmp_path)
         _check(opened(tmp_path)[1], docs, complete=False)
     assert cut_short >= _KILLS // 3, "the kills came too late to prove anything"
     await run_ingest(tmp_path)

@@ -17,7 +17,7 @@ from assay.errors import Conflict, Corrupt
 from assay.evals.cases import Case, load_cases, resolve
 from assay.evals.evidence import evidence_score
 from assay.evals.measure import Measured, measure
-from assay.stats import Interval, wilson
+from assay.stats import Interval, mean_interval
 
 QUESTIONS = (
     "Why do language models hallucinate?",
@@ -97,10 +97,9 @@ async def run_demo(
         candidate = await measure(
             variant.ask, cases, scorer=scorer, progress=lambda done: progress(name, done, len(cases))
         )
-    right = sum(int(measured.score) for measured in incumbent)
     return DemoResult(
         answers=answers,
-        score=wilson(right, len(cases)),
+        score=mean_interval([item.score for item in incumbent], clusters=[item.cluster for item in incumbent]),
         change_name=name,
         change=compare([scored(item) for item in incumbent], [scored(item) for item in candidate]),
         incumbent=incumbent,

@@ -77,6 +77,12 @@ class Changes:
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def newer(self, *, after: int) -> int:
+        """How many passages have ids above `after`."""
+        with self._database.read() as connection:
+            query = sa.select(sa.func.count()).select_from(t.passage).where(t.passage.c.id > after)
+            return int(connection.execute(query).scalar_one())
+
     def removals(self, *, after: int) -> list[tuple[int, int]]:
         """Ranges (first id, last id) of passages removed above generation `after`."""
         c = t.removal.c

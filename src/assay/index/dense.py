@@ -83,20 +83,41 @@ class DenseIndex:
         """How many vectors can be found."""
         return 0 if self._matrix is None else sum(int(s.alive.sum()) for s in self._matrix.segments)
 
-    def catch_up(self) -> None:
-        """Bring the index to the database's state; opens it on the first call."""
+    def catch_up(self) -> bool:
+        """Bring the index to the database's state; whether it is there. Opens it on the first call.
+
+        False where another process writes a snapshot of much that is new: searches see the older state meanwhile.
+        """
         state = self._changes.state()
         matrix = self._matrix
         if matrix is None or matrix.state.instance != state.instance or state.log_floor > matrix.state.generation:
-            matrix = self._opened(state)
-        if matrix.state.generation != state.generation:
-            matrix = self._followed(matrix, state)
-        self._matrix = matrix
-        loose = sum(len(s.ids) for s in matrix.segments[1:]) + sum(int((~s.alive).sum()) for s in matrix.segments[:1])
-        if loose > max(_TAIL_ROWS, sum(len(s.ids) for s in matrix.segments) // 20):
+            matrix = self._matrix = self._opened(state)
+        if matrix.state.generation == state.generation:
+            return True
+        if self._is_loose(matrix, self._changes.newer(after=matrix.last_id)):
+            # Much to take over: by way of the disk, so that memory does not grow with it.
             with disk_errors(self._folder), held(self._lock) as won:
-                if won:
-                    self._matrix = self._written(matrix)
+                if not won:
+                    return False
+                matrix = self._newer_snapshot(matrix, state) or self._written(matrix)
+        self._matrix = self._followed(matrix, state) if matrix.state.generation < state.generation else matrix
+        return True
+
+    def _is_loose(self, matrix: _Matrix, newer: int) -> bool:
+        """Whether more would lie outside the snapshot, or dead inside it, than searches should bear."""
+        rows = sum(len(segment.ids) for segment in matrix.segments)
+        dead = sum(int((~segment.alive).sum()) for segment in matrix.segments)
+        outside = sum(len(segment.ids) for segment in matrix.segments[1:])
+        return newer + dead + outside > max(_TAIL_ROWS, rows // 20)
+
+    def _newer_snapshot(self, matrix: _Matrix, state: State) -> _Matrix | None:
+        """What another process has written since, where that leaves little to follow."""
+        stamp = read_stamp(self._folder)
+        if stamp is None or stamp.generation <= matrix.state.generation:
+            return None
+        newer = self._snapshot(state)
+        loose = newer is None or self._is_loose(newer, self._changes.newer(after=newer.last_id))
+        return None if loose else newer
 
     def search(self, query: NDArray[np.float32], *, k: int, allowed: Rows | None = None) -> list[tuple[int, float]]:
         """Passage ids with cosines, best first (equal ones by id), the exact top `k`.

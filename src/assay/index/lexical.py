@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.errors import BadSetting, Corrupt
+from assay.errors import BadSetting, Conflict, Corrupt
 from assay.index.changes import Changes, LexicalRow, State
 from assay.index.context import RECIPE, indexed_text
 from assay.index.hit import Filter
-from assay.index.lock import held
+from assay.index.lock import held, holder
 from assay.index.records import pair_hash
 from assay.index.stamp import Stamp, checksum, disk_errors, read_stamp, write_stamp
 
@@ -73,7 +73,10 @@ class LexicalIndex:
             return False
         with disk_errors(self._folder), held(self._lock, wait_seconds=_WAIT_SECONDS) as won:
             if not won:
-                raise Corrupt(f"No usable index in {self._folder}, and another process holds its lock.")
+                raise Conflict(
+                    f"Process {holder(self._lock) or 'unknown'} has been building {self._folder} for too long.",
+                    hint="Wait for it to finish, or stop it.",
+                )
             self._bring_up_to_date()
         return True
 

@@ -6,6 +6,7 @@ Filters act inside both sides, before the cut to k. Proved by `tests/unit/index/
 """
 
 import asyncio
+import logging
 import re
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import Conflict
+from assay.errors import AssayError, Conflict
 from assay.index.changes import Changes
 from assay.index.context import indexed_text
 from assay.index.dense import DenseIndex
@@ -30,8 +31,10 @@ from assay.models.embedder import Embedder
 from assay.models.reranker import Reranker
 
 _LOOK_SECONDS = 0.2
+_LOOK_AGAIN_SECONDS = 10.0  # after catching up failed
 _FILTERS = 64
 _BLANK = re.compile(r"\s*")
+_LOG = logging.getLogger(__name__)
 
 
 class SearchIndex:
@@ -49,6 +52,7 @@ class SearchIndex:
         self.dense = DenseIndex(folder, self.changes, digest=digest, dimensions=dimensions, threads=threads)
         self._digest = digest
         self._catching_up = threading.Lock()
+        self._filtering = threading.Lock()
         self._filters: OrderedDict[tuple[int, object], NDArray[np.int64] | None] = OrderedDict()
 
     def open(self) -> "SearchIndex":
@@ -59,8 +63,8 @@ class SearchIndex:
     def catch_up(self) -> bool:
         """Bring both sides to the database's state; whether they are there (another process may be at it)."""
         with self._catching_up:
-            self.dense.catch_up()
-            return self.lexical.catch_up()
+            followed = self.dense.catch_up()
+            return self.lexical.catch_up() and followed
 
     def behind(self) -> bool:
         """Whether the database has moved since."""
@@ -82,11 +86,15 @@ class SearchIndex:
         if where is None or (where.groups is None and not where.metadata):
             return None
         key = (self.dense.generation, (where.groups, tuple(sorted(where.metadata.items()))))
-        if key not in self._filters:
-            self._filters[key] = self.changes.allowed(where)
+        with self._filtering:
+            if key in self._filters:
+                return self._filters[key]
+        allowed = self.changes.allowed(where)
+        with self._filtering:
+            self._filters[key] = allowed
             while len(self._filters) > _FILTERS:
                 self._filters.popitem(last=False)
-        return self._filters[key]
+        return allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class HybridRetriever:
         self._embedder = embedder
         self._settings = settings or IndexSettings()
         self._reranker = reranker
-        self._looked = time.monotonic()
+        self._look_at = time.monotonic() + _LOOK_SECONDS
         self._following: asyncio.Task[object] | None = None
 
     async def search(
@@ -191,17 +199,19 @@ class HybridRetriever:
     def _follow(self) -> None:
         """Look, now and then, whether the database moved; where it did, catch up beside the searches."""
         now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS or (self._following is not None and not self._following.done()):
+        if now < self._look_at or (self._following is not None and not self._following.done()):
             return
-        if self._following is not None:
-            self._following.result()  # what went wrong in the background is raised here, not lost
-            self._following = None
-        self._looked = now
+        self._look_at = now + _LOOK_SECONDS
         self._following = asyncio.create_task(asyncio.to_thread(self._catch_up_if_behind))
 
     def _catch_up_if_behind(self) -> None:
-        if self._index.behind():
-            self._index.catch_up()
+        try:
+            if self._index.behind():
+                self._index.catch_up()
+        except AssayError as error:
+            # A full disk must not stop answers from the state we have.
+            _LOG.warning("The index cannot follow the database: %s %s", error.message, error.hint)
+            self._look_at = time.monotonic() + _LOOK_AGAIN_SECONDS
 
 
 async def _reranked(reranker: Reranker, question: str, hits: list[Hit], rerank: int) -> list[Hit]:

@@ -15,12 +15,12 @@ class IndexSettings(BaseModel):
     )
     k: int = Field(default=8, ge=1, le=1000, description="passages per question")
     candidates: int = Field(default=100, ge=1, le=10_000, description="passages each side gives to fusion")
-    fusion: Literal["rrf", "weighted"] = Field(
-        default="rrf", description="reciprocal rank fusion, or a weighted sum of normalised scores"
+    fusion: Literal["weighted", "rrf"] = Field(
+        default="weighted", description="a weighted sum of scaled scores, or reciprocal rank fusion"
     )
     rrf_k: int = Field(default=60, ge=1, description="constant of reciprocal rank fusion")
     dense_weight: float = Field(
-        default=0.5, ge=0, le=1, description="weight of the dense side in fusion; the lexical side has the rest"
+        default=0.6, ge=0, le=1, description="weight of the dense side in fusion; the lexical side has the rest"
     )
     language: str = Field(default="english", description="stemmer of the lexical index")
     rerank: int = Field(

@@ -57,11 +57,10 @@ class Store:
                     raise _busy(f"process {holder(lock) or 'unknown'}")
                 yield
             return
-        with self.database.engine.connect() as connection:
+        with self.database.session() as connection:
             taken = connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))).scalar()
             if not taken:
                 raise _busy(_advisory_holder(connection))
-            connection.commit()
             try:
                 yield
             finally:

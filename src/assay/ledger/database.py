@@ -65,6 +65,12 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection outside any transaction, for what belongs to a session, such as advisory locks."""
+        with self._translated(), self.engine.connect() as opened:
+            yield opened.execution_options(isolation_level="AUTOCOMMIT")
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

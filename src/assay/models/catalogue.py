@@ -135,6 +135,21 @@ class Probed:
     detail: str
 
 
+def prepare() -> None:
+    """Make what is derived from the embedded weights (graph, Q8_0 file, tokenizer), so that a first load is quick.
+
+    Blocks for some ten seconds the first time. The weights must have been pulled.
+    """
+    from assay.models.llama import requantised, tokenizer_file
+    from assay.models.minilm import quantised_graph
+    from assay.models.weights import fetch
+
+    quantised_graph(fetch(MINILM))
+    folder = fetch(SMOLLM2)
+    requantised(folder)
+    tokenizer_file(folder)
+
+
 def listing(settings: ModelSettings) -> list[Listed]:
     """The models in force, without loading any."""
     rows = [

@@ -29,6 +29,7 @@ from assay.models.weights import Progress, derived, fetch, verified
 
 WINDOW = 2048
 
+_LONGEST_FREE_SECONDS = 5.0
 _SLOW_TO_COUNT_CHARACTERS = 20_000  # over 5 ms: too long for the event loop
 _LONGEST_TOKEN_CHARACTERS = 81  # in this model's vocabulary: a run of blanks
 
@@ -117,7 +118,13 @@ class EmbeddedChat:
         """Stop generation and free the model. Safe to call twice."""
         self._closed.set()
         await asyncio.to_thread(self._slot.shutdown, cancel_futures=True)
-        self._server = None
+        server, self._server = self._server, None
+        # llama.cpp joins its own threads when it is freed; under load that was once seen to hang right after a
+        # load, so a closing process does not wait for it for ever.
+        freeing = threading.Thread(target=_free, args=([server],), daemon=True)
+        del server
+        freeing.start()
+        await asyncio.to_thread(freeing.join, _LONGEST_FREE_SECONDS)
 
     async def _body(self, request: ChatRequest) -> dict[str, Any]:
         prompt_tokens = await self.count(request.messages)
@@ -177,6 +184,11 @@ def tokenizer_file(folder: Path) -> Path:
         sources={shipped.name: shipped.sha256},
         make=lambda target: smollm2_tokenizer.build(verified(folder, shipped), target),
     )
+
+
+def _free(held: list[Any]) -> None:
+    """Drop the last reference to the server: its destructor runs on this thread."""
+    held.clear()
 
 
 _BEGAN = object()

@@ -76,7 +76,9 @@ def test_it_follows_what_comes_and_goes(store: Store, tmp_path: Path) -> None:
     store.remove(["cats"])
     assert len(index.search("dogs", k=10)) == 2  # searches go on, on the older state
     assert index.generation < Changes(store.database).state().generation
+    builds = _builds(tmp_path)
     assert index.catch_up()
+    assert _builds(tmp_path) == builds
     assert index.generation == Changes(store.database).state().generation
     assert sorted(_found(index, store, "horse dog")) == ["dogs", "new"]
 
@@ -86,6 +88,10 @@ def test_opening_again_builds_nothing(store: Store, tmp_path: Path) -> None:
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.idx"))
     assert _found(_opened(store.database, tmp_path), store, "april") == ["tax"]
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.idx")) == before != []
+
+
+def _builds(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("data-*")]
 
 
 def _truncate(folder: Path) -> None:
@@ -117,8 +123,11 @@ def _lose_stamp(folder: Path) -> None:
 def test_a_damaged_index_is_built_anew(store: Store, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     folder = tmp_path / "index"
     _opened(store.database, folder)
+    before = _builds(folder)
     damage(folder)
     assert _found(_opened(store.database, folder), store, "april dogs") == ["tax", "dogs", "cats"]
+    assert len(before) == len(_builds(folder)) == 1
+    assert _builds(folder) != before
 
 
 def test_an_index_of_another_database_is_built_anew(store: Store, tmp_path: Path) -> None:
@@ -138,8 +147,10 @@ def test_a_commit_whose_stamp_was_lost_is_taken_back(store: Store, tmp_path: Pat
     put(store, document("more", "april again\n"))
     assert index.catch_up()
     stamp.write_bytes(before)
+    builds = _builds(tmp_path)
     again = _opened(store.database, tmp_path)
     assert sorted(_found(again, store, "april")) == ["more", "tax"]
+    assert _builds(tmp_path) == builds, "taken back, not built anew"
 
 
 def test_while_another_catches_up_searches_see_the_older_state(store: Store, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The retriever: modes, fusion, reranking, filters, and following the database while it answers."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from assay.documents.document import Document
 from assay.documents.settings import DocumentSettings
 from assay.errors import Conflict
-from assay.index.hit import Filter, Retriever
+from assay.index.hit import Filter, Mode, Retriever
 from assay.index.ingest import ingest_documents
 from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.settings import IndexSettings
@@ -85,11 +86,19 @@ async def test_k_is_kept_and_must_be_positive(index: SearchIndex) -> None:
 
 
 @pytest.mark.parametrize("mode", ["lexical", "dense", "fused"])
-async def test_filters_reach_both_sides(index: SearchIndex, mode: str) -> None:
+async def test_what_is_gone_from_the_database_gives_its_place_to_the_next(index: SearchIndex, mode: Mode) -> None:
+    retriever = HybridRetriever(index, _EMBEDDER)
+    [best, second, *_] = await retriever.search("pear trees grow", mode=mode)
+    index.store.remove([best.source])  # the index does not know yet
+    assert [hit.source for hit in await retriever.search("pear trees grow", k=1, mode=mode)] == [second.source]
+
+
+@pytest.mark.parametrize("mode", ["lexical", "dense", "fused"])
+async def test_filters_reach_both_sides(index: SearchIndex, mode: Mode) -> None:
     retriever = HybridRetriever(index, _EMBEDDER)
 
     async def sources(where: Filter) -> set[str]:
-        return {hit.source for hit in await retriever.search("trees grow rusts", mode=mode, where=where)}  # type: ignore[arg-type]
+        return {hit.source for hit in await retriever.search("trees grow rusts", mode=mode, where=where)}
 
     assert await sources(Filter(groups=frozenset())) == {"fruit/pear", "iron"}
     assert await sources(Filter(groups=frozenset({"farm"}))) == {"fruit/apple", "fruit/pear", "iron"}
@@ -119,6 +128,28 @@ async def test_weighted_fusion_weighs(index: SearchIndex) -> None:
     words = await HybridRetriever(index, _EMBEDDER).search("pear trees", mode="lexical")
     assert [h.source for h in await retriever(0.0).search("pear trees", k=2)] == [h.source for h in words]
     assert (await retriever(1.0).search("pear trees", k=1))[0].score == pytest.approx(1.0)
+
+
+async def test_reciprocal_ranks_fuse_too(index: SearchIndex) -> None:
+    settings = IndexSettings(fusion="rrf", dense_weight=0.5)
+    hits = await HybridRetriever(index, _EMBEDDER, settings=settings).search("rusts metal", k=1)
+    assert (hits[0].source, hits[0].score) == ("iron", pytest.approx(2 / 61))
+
+
+async def test_a_failure_to_follow_does_not_stop_answers(
+    index: SearchIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    retriever = HybridRetriever(index, _EMBEDDER)
+    await _put(index.store, document("new", "Zinc is new here."))
+    for side in (tmp_path / "index").glob("lexical-*"):
+        shutil.rmtree(side)
+        side.write_text("in the way")
+    for _ in range(100):
+        assert (await retriever.search("pear", k=1))[0].source == "fruit/pear"
+        if caplog.records:
+            break
+        await asyncio.sleep(0.05)
+    assert "cannot follow" in caplog.text
 
 
 async def test_it_follows_the_database_while_it_answers(index: SearchIndex) -> None:

@@ -1,7 +1,6 @@
 """The database opens on both kinds, its migrations say what the tables say, and its failures are ours."""
 
 import importlib
-import multiprocessing
 import pkgutil
 import sqlite3
 import subprocess
@@ -19,6 +18,7 @@ from alembic.script import ScriptDirectory
 import assay.ledger.database as module
 from assay.errors import BadSetting, Conflict, Corrupt, Refused
 from assay.ledger.database import Database, metadata, newest_revision, open_database, sqlite_url
+from index_processes import start
 
 
 def _import_every_table() -> None:
@@ -83,20 +83,9 @@ def test_a_read_sees_one_moment(database: Database) -> None:
         assert reader.execute(query).scalar() == 7
 
 
-def _open(url: str, barrier: object) -> None:
-    barrier.wait()  # type: ignore[attr-defined]
-    open_database(url).close()
-
-
 def test_processes_may_open_a_new_database_at_once(database_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(3)
-    processes = [context.Process(target=_open, args=(database_url, barrier)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    processes = [start("open", database_url) for _ in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("url", ["not a url", "mysql://localhost/x", ""])
@@ -163,3 +152,19 @@ def test_a_folder_that_cannot_be_made_is_a_conflict(tmp_path: Path) -> None:
     with pytest.raises(Conflict) as caught:
         open_database(sqlite_url(tmp_path / "file" / "below" / "assay.db"))
     assert caught.value.slug == "not_writable"
+
+
+def test_a_full_disk_is_a_conflict_and_what_was_stored_is_intact(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "assay.db"))
+    insert = sa.text("insert into filler values (:x)")
+    with database.write() as connection:
+        connection.execute(sa.text("create table filler (x text)"))
+        connection.execute(insert, {"x": "kept"})
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    with database.session() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(Conflict) as caught, database.write() as connection:
+        connection.execute(insert, [{"x": "x" * 1000}] * 100)
+    assert caught.value.slug == "disk_full"
+    with database.read() as connection:
+        assert connection.execute(sa.text("select x from filler")).scalars().all() == ["kept"]

@@ -43,10 +43,14 @@ def list_command(assignments: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def pull_command(as_json: bool) -> None:
     """Fetch and verify the weights of the embedded models, once for all workspaces of this user."""
+    from assay.models.catalogue import prepare
     from assay.models.weights import pull
 
     with _Bars() as bars:
         pulled = pull(progress=bars.follow)
+    output.note("preparing the models for this machine, once")
+    prepare()
+    pulled = pull()
     if as_json:
         output.emit_json(
             {"models": [{"name": item.name, "path": str(item.path), "bytes": item.bytes} for item in pulled]}

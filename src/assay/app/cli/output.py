@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def emit_json(value: Any) -> None:
     """Print `value` as one JSON object on stdout. NaN and infinity are refused: they are not JSON."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(value, ensure_ascii=not utf8, allow_nan=False, indent=2) + "\n")
     sys.stdout.flush()
 
 

@@ -88,7 +88,8 @@ def _answer(answer: Answer) -> Markup:
     by_marker: dict[int, Citation] = {}
     for citation in answer.citations:
         by_marker.setdefault(citation.marker, citation)
-    sources = Markup().join(_source(citation) for citation in answer.citations)
+    titles = {hit.passage.document_id: hit.title for hit in answer.hits}
+    sources = Markup().join(_source(citation, titles.get(citation.document_id, "")) for citation in answer.citations)
     return Markup(
         '<div class="answer" dir="auto">{}</div>{}{}{}'
     ).format(
@@ -123,13 +124,13 @@ def _chip(number: int, citation: Citation | None) -> Markup:
     )
 
 
-def _source(citation: Citation) -> Markup:
+def _source(citation: Citation, title: str) -> Markup:
     note = Markup() if citation.supported else Markup('<span class="tag warn">{}unsupported</span>').format(icons.WARN)
     return Markup('<li><a class="source" {} title="{}"><b class="num">{}</b><bdi>{}</bdi>{}{}</a></li>').format(
         _opens(citation.document_id, citation.start, citation.end),
         f"{citation.document}: {citation.quote[:600]}",
         citation.marker,
-        short_name(citation.document),
+        title or short_name(citation.document),
         _page(citation.page),
         note,
     )

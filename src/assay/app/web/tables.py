@@ -40,7 +40,8 @@ _STATES: dict[State, tuple[Markup, str, str]] = {
 
 def type_name(media_type: str) -> str:
     """What people call a media type."""
-    return _TYPES.get(media_type) or media_type.rpartition("/")[2].removeprefix("x-")[:24] or "unknown"
+    name = _TYPES.get(media_type) or media_type.rpartition("/")[2].removeprefix("x-")[:24] or "unknown"
+    return name.upper() if name.islower() and len(name) <= 5 else name
 
 
 def documents_markup(rows: Sequence[DocumentRow], *, matching: str, has_more: bool) -> Markup:

@@ -1,6 +1,7 @@
-"""The processes of the kill story: `python ingest_story.py ingest|search WORKSPACE`."""
+"""Processes the tests start beside themselves: `python index_processes.py VERB ARGUMENT...`."""
 
 import asyncio
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.store import Store
 from assay.ledger.database import open_database, sqlite_url
 from assay.models.scripted import ScriptedEmbedder
+from index_corpus import document, put
 
 SETTINGS = DocumentSettings.model_validate({"size": 16})
 
@@ -43,6 +45,34 @@ async def run_searches(workspace: Path) -> None:
         await asyncio.sleep(0.01)
 
 
+def write_many(url: str, worker: str) -> None:
+    """Replace documents of one's own, again and again."""
+    store = Store(open_database(url))
+    for i in range(15):
+        put(store, document(f"{worker}-{i % 3}", f"{worker} {i}\nsame\n"))
+
+
+def start(verb: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    """Start a process; returns when its imports are done, so what follows hits the work itself."""
+    command = [sys.executable, __file__, verb, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def _main(verb: str, first: str, *rest: str) -> None:
+    print("ready", flush=True)
+    match verb:
+        case "ingest":
+            asyncio.run(run_ingest(Path(first)))
+        case "search":
+            asyncio.run(run_searches(Path(first)))
+        case "open":
+            open_database(first).close()
+        case "write":
+            write_many(first, *rest)
+
+
 if __name__ == "__main__":
-    print("ready", flush=True)  # imports are done: from here on a kill hits the work itself
-    asyncio.run({"ingest": run_ingest, "search": run_searches}[sys.argv[1]](Path(sys.argv[2])))
+    _main(*sys.argv[1:])
