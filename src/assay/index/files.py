@@ -9,6 +9,7 @@ from pathlib import Path
 from assay.documents import walk
 from assay.documents.document import Document
 from assay.documents.file import contents
+from assay.documents.isolated import Isolated
 from assay.documents.read import read
 from assay.documents.settings import DocumentSettings
 from assay.index.intake import Failure, Found
@@ -33,11 +34,13 @@ class Files:
         recipe: str,
         groups: Sequence[str],
         metadata: Mapping[str, str],
+        isolated: Isolated,
     ) -> None:
         self._paths = [_absolute(path) for path in paths]
         self._store, self._base = store, _absolute(base)
         self._settings, self._recipe = settings, recipe
         self._groups, self._metadata = tuple(groups), dict(metadata)
+        self._isolated = isolated
         self._seen: set[bytes] = set()
         self._count = 0
 
@@ -79,7 +82,14 @@ class Files:
         return "sha256:" + hashlib.sha256(content).hexdigest()
 
     def _load(self, path: Path, source: str) -> Document:
-        return read(path, source=source, settings=self._settings, groups=self._groups, metadata=self._metadata)
+        return read(
+            path,
+            source=source,
+            settings=self._settings,
+            groups=self._groups,
+            metadata=self._metadata,
+            isolated=self._isolated,
+        )
 
 
 def source_of(path: Path, *, base: Path) -> str:

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from assay.documents.cut import cut
 from assay.documents.document import Document, Passage
+from assay.documents.isolated import Isolated
 from assay.documents.settings import DocumentSettings
 from assay.index.context import RECIPE
 from assay.index.files import FILE, Files
@@ -96,15 +97,23 @@ async def ingest(
     `index`, where given, is brought up to date at the end.
     """
     recipe = _recipe(settings, embedder, groups=groups, metadata=metadata or {})
-    files = Files(
-        paths, store=store, base=base, settings=settings, recipe=recipe, groups=groups, metadata=metadata or {}
-    )
+    with Isolated(max_seconds=settings.max_seconds) as isolated:
+        files = Files(
+            paths,
+            store=store,
+            base=base,
+            settings=settings,
+            recipe=recipe,
+            groups=groups,
+            metadata=metadata or {},
+            isolated=isolated,
+        )
 
-    def vanished() -> int:
-        return store.remove(list(files.vanished()))
+        def vanished() -> int:
+            return store.remove(list(files.vanished()))
 
-    engine = _Engine(store, embedder, settings, progress)
-    return await engine.run(iter(files), origin=FILE, found=files.count, vanished=vanished, index=index)
+        engine = _Engine(store, embedder, settings, progress)
+        return await engine.run(iter(files), origin=FILE, found=files.count, vanished=vanished, index=index)
 
 
 async def ingest_documents(
