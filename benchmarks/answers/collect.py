@@ -12,12 +12,12 @@ from pathlib import Path
 
 import corpora
 
-from assay.answers.candidates import signals
+from assay.answers.candidates import READ, signals
 from assay.answers.question import Question
 from assay.models.embedder import Kind, TokenVectors, Vectors
 from assay.models.minilm import MiniLMEmbedder
 
-HITS = 8
+HITS = READ
 
 
 class Remembering(MiniLMEmbedder):

@@ -1,7 +1,7 @@
 """Learn the weights of the answers room and write `src/assay/answers/weights.json`.
 
-Only tuning halves are used: XQuAD's and the handbook's for the order of sentences; these and CLAPNQ's, with
-every answerable question also asked with its gold document out of sight, for the probability of an answer.
+Only the tuning halves of XQuAD, CLAPNQ and the handbook are used: answerable questions for the order of sentences,
+all of them for the probability of an answer, every answerable one also with its gold document out of sight.
 """
 
 import argparse
@@ -20,8 +20,10 @@ from assay.answers.decline import evidence_of
 WEIGHTS = corpora.ROOT / "src" / "assay" / "answers" / "weights.json"
 L2_SENTENCE = 10.0
 L2_CONFIDENCE = 30.0
-# Each corpus counts as much as this many of its own rows: the small ones more than their size.
-CASE_WEIGHTS = {"xquad-en": 1.0, "clapnq": 1.5, "clapnq-untitled": 1.5, "handbook": 3.0}
+# How much one row of each corpus counts for the probability: the small and hard ones more.
+CASE_WEIGHTS = {"xquad-en": 1.0, "clapnq": 4.0, "clapnq-untitled": 4.0, "handbook": 8.0}
+PRIOR = 2 / 3
+"""The share of a user's questions that the documents can answer, which probabilities are set for."""
 
 
 def right(row: corpora.Row, corpus: str) -> NDArray[np.bool_]:
@@ -44,7 +46,7 @@ def matrix(
 def ranking_weights(corpus_rows: dict[str, list[corpora.Row]]) -> dict[str, float]:
     """Weights of the signals of a sentence."""
     groups, names = [], ()
-    for corpus in ("xquad-en", "handbook"):
+    for corpus in ("xquad-en", "clapnq", "handbook"):
         for row in corpus_rows.get(corpus, []):
             good = right(row, corpus)
             if row.asked.answerable and not row.without_gold and good.any():
@@ -66,10 +68,12 @@ def confidence_weights(corpus_rows: dict[str, list[corpora.Row]], ranking: dict[
                 labels.append(float(there))
                 counts.append(CASE_WEIGHTS[corpus])
                 scores.append(row.signals.values @ np.array([ranking[name] for name in row.signals.names]))
-    names = list(evidence_of(rows[0].signals, scores[0], rows[0].hits))
+    names = list(evidence_of(rows[0].signals, scores[0]))
     weights = fit_logistic(
         matrix(rows, names, scores), np.array(labels), l2=L2_CONFIDENCE, case_weights=np.array(counts)
     )
+    answered = float(np.average(labels, weights=counts))
+    weights[-1] += np.log(PRIOR / (1 - PRIOR)) - np.log(answered / (1 - answered))
     return {name: round(float(weight), 5) for name, weight in zip([*names, "bias"], weights, strict=True)}
 
 

@@ -125,7 +125,7 @@ class _Asking:
         with span("pack") as packing:
             found = await signals(question, hits, embedder=self.embedder)
             scores = sentence_scores(found)
-            sure = confidence(found, scores, hits)
+            sure = confidence(found, scores)
             chosen = best_sentences(found, scores, most=self.settings.sentences)
             packing.set("sentences", len(found.candidates))
             packing.set("confidence", sure)
@@ -162,12 +162,12 @@ class _Asking:
         return Answer(written.text, written.citations, hits, flags=written.flags)
 
     async def _packed(self, question: Question, hits: tuple[Hit, ...], model: ChatModel) -> tuple[float, Packed | None]:
-        """The confidence, and the passages in the model's window, the most useful sentences first; None where they hold no sentence."""
+        """The confidence, and what fits the model's window; None where the passages hold no sentence."""
         self.emit(Progress("pack", f"{len(hits)} passages"))
         with span("pack") as packing:
             found = await signals(question, hits, embedder=self.embedder)
             scores = sentence_scores(found)
-            sure = confidence(found, scores, hits)
+            sure = confidence(found, scores)
             if not found.candidates:
                 return sure, None
             ranked = [found.candidates[int(i)] for i in (-scores).argsort(kind="stable")]

@@ -29,6 +29,9 @@ Matrix = NDArray[np.float64]
 
 _CLOSED = (".", "!", "?", "…", "。", "！", "？", '"', "”", ")", "]", "'", "’", ";", ":")
 
+READ = 5
+"""Passages that are read for an answer, best first. Reading more costs time and found no more answers."""
+
 _MOST_SENTENCES = 400
 """Per question; passages are a few hundred tokens, so only tables and lists come near it."""
 
@@ -47,9 +50,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """`values[i, j]` is signal `names[j]` of `candidates[i]`."""
+    """`values[i, j]` is signal `names[j]` of `candidates[i]`; `hits` are the passages that were read."""
 
     question: Question
+    hits: Sequence[Hit]
     candidates: Sequence[Candidate]
     names: tuple[str, ...]
     values: Matrix
@@ -60,7 +64,8 @@ class Signals:
 
 
 async def signals(question: Question, hits: Sequence[Hit], *, embedder: Embedder) -> Signals:
-    """Every sentence of the hits with its signals; dense ones by token where the embedder shows its tokens."""
+    """Every sentence of the first hits with its signals; dense ones by token where the embedder shows its tokens."""
+    hits = hits[:READ]
     candidates = [c for rank, hit in enumerate(hits) for c in sentences_of(hit, rank=rank)][:_MOST_SENTENCES]
     columns = _lexical(question, hits, candidates)
     if isinstance(embedder, TokenEmbedder):
@@ -71,7 +76,7 @@ async def signals(question: Question, hits: Sequence[Hit], *, embedder: Embedder
         vectors = await embedder.embed([question.text, *(c.text for c in candidates)], kind="query")
         columns["cosine"] = (vectors[1:] @ vectors[0]).astype(np.float64)
     values = np.stack([np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1)
-    return Signals(question, candidates, tuple(columns), values.reshape(len(candidates), len(columns)))
+    return Signals(question, hits, candidates, tuple(columns), values.reshape(len(candidates), len(columns)))
 
 
 def sentences_of(hit: Hit, *, rank: int = 0) -> list[Candidate]:

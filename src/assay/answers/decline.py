@@ -1,8 +1,9 @@
 """Do the passages hold an answer? A probability, and where it is too low, a reason to give.
 
 The probability is a logistic regression over signals of the best sentence and of the passages as a
-whole, learned on questions whose passages are known to hold an answer or not. Being on the topic is
-not enough: what tells is whether one sentence takes up every part of the question at once.
+whole, learned on questions whose passages are known to hold an answer or not, and set for a user two of
+whose three questions the documents can answer. Being on the topic is not enough: what tells is whether
+one sentence takes up every part of the question at once.
 """
 
 import math
@@ -40,17 +41,17 @@ _OF_BEST = (
 _HIGHEST = ("covers", "passage_covers", "dense", "tokens", "tokens_meaning", "cosine_in_context", "cosine")
 
 
-def confidence(signals: Signals, scores: NDArray[np.float64], hits: Sequence[Hit]) -> float:
+def confidence(signals: Signals, scores: NDArray[np.float64]) -> float:
     """The estimated probability that the passages hold an answer, in [0, 1]; 0 where there is no sentence."""
     if not signals.candidates:
         return 0.0
-    evidence = evidence_of(signals, scores, hits)
+    evidence = evidence_of(signals, scores)
     weights = table("confidence", weight_set(signals))
     log_odds = weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in evidence.items())
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, log_odds))))
 
 
-def evidence_of(signals: Signals, scores: NDArray[np.float64], hits: Sequence[Hit]) -> Mapping[str, float]:
+def evidence_of(signals: Signals, scores: NDArray[np.float64]) -> Mapping[str, float]:
     """What the probability is made from, by name."""
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
@@ -58,14 +59,14 @@ def evidence_of(signals: Signals, scores: NDArray[np.float64], hits: Sequence[Hi
     evidence |= {f"top_{name}": float(signals.column(name).max()) for name in _HIGHEST if name in signals.names}
     evidence["score"] = float(scores[best])
     evidence["margin"] = float(scores[best] - scores[order[1]]) if len(order) > 1 else 0.0
-    cosines = sorted((hit.signals.get("dense", 0.0) for hit in hits), reverse=True)
+    cosines = sorted((_dense(hit) for hit in signals.hits), reverse=True)
     evidence["dense_gap"] = cosines[0] - cosines[1] if len(cosines) > 1 else 0.0
-    words_found = sorted((hit.signals.get("lexical", 0.0) for hit in hits), reverse=True)
+    words_found = sorted((hit.signals.get("lexical", 0.0) for hit in signals.hits), reverse=True)
     evidence["lexical_gap"] = 1 - words_found[1] / words_found[0] if len(words_found) > 1 and words_found[0] else 0.0
-    evidence["agree"] = float(
-        bool(hits) and signals.candidates[best].rank == max(range(len(hits)), key=lambda i: _dense(hits[i]))
-    )
+    nearest = max(range(len(signals.hits)), key=lambda i: _dense(signals.hits[i]))
+    evidence["agree"] = float(signals.candidates[best].rank == nearest)
     evidence["question_length"] = math.log1p(len(signals.question.terms))
+    evidence["not_a_question"] = float(signals.question.kind == "other")
     evidence["mark"] = _mark(signals, best)
     return evidence
 

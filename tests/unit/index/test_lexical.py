@@ -99,11 +99,14 @@ def _truncate(folder: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1])
 
 
-def _flip(folder: Path) -> None:
-    for path in folder.rglob("*.fast"):
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
+def _flip(kind: str) -> Callable[[Path], None]:
+    def flip(folder: Path) -> None:
+        for path in folder.rglob(f"*.{kind}"):
+            content = bytearray(path.read_bytes())
+            content[len(content) // 4] ^= 1
+            path.write_bytes(content)
+
+    return flip
 
 
 def _lose_files(folder: Path) -> None:
@@ -119,7 +122,20 @@ def _lose_stamp(folder: Path) -> None:
     next(folder.rglob("stamp.json")).write_text("not json")
 
 
-@pytest.mark.parametrize("damage", [_truncate, _flip, _lose_files, _lose_meta, _lose_stamp, shutil.rmtree])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncate,
+        _flip("idx"),
+        _flip("term"),
+        _flip("fast"),
+        _flip("fieldnorm"),
+        _lose_files,
+        _lose_meta,
+        _lose_stamp,
+        shutil.rmtree,
+    ],
+)
 def test_a_damaged_index_is_built_anew(store: Store, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     folder = tmp_path / "index"
     _opened(store.database, folder)

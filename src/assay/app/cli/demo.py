@@ -50,7 +50,13 @@ def demo_shape(result: "DemoResult") -> dict[str, Any]:
     score = result.score
     return {
         "answers": [{"question": question, **outcome_shape(outcome)} for question, outcome in result.answers],
-        "score": {"value": score.value, "low": score.low, "high": score.high, "n": score.n, "method": score.method},
+        "score": {
+            "value": score.value,
+            "low": score.low,
+            "high": score.high,
+            "n": len(result.incumbent),
+            "method": score.method,
+        },
         "change": {"name": result.change_name, **comparison_shape(result.change)},
     }
 
@@ -85,7 +91,7 @@ async def _demonstrate(workspace: "Workspace", *, quiet: bool) -> "DemoResult":
     files = _keep(workspace.home / "demo", result)
 
     score = result.score
-    say(f"\nIts own score: {score.value:.1%} of {score.n} questions right", style="bold")
+    say(f"\nIts own score: {score.value:.1%} of {len(result.incumbent)} questions right", style="bold")
     say(f"95% interval {score.low:.1%} to {score.high:.1%} ({score.method}).")
     say("Right: it cites the evidence where there is some, and declines where there is none.", style="dim")
     say(f"\nOne change: {result.change_name}", style="bold")
