@@ -6,7 +6,7 @@ all of them for the probability of an answer, every answerable one also with its
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import corpora
@@ -21,60 +21,71 @@ WEIGHTS = corpora.ROOT / "src" / "assay" / "answers" / "weights.json"
 L2_SENTENCE = 10.0
 L2_CONFIDENCE = 30.0
 # How much one row of each corpus counts for the probability: the small and hard ones more.
-CASE_WEIGHTS = {"xquad-en": 1.0, "clapnq": 4.0, "clapnq-untitled": 4.0, "handbook": 8.0}
-PRIOR = 2 / 3
+CASE_WEIGHTS = {"xquad-en": 1.0, "clapnq": 2.5, "clapnq-untitled": 2.5, "handbook": 5.0}
+ORDERED_BY = ("xquad-en", "clapnq", "handbook")
+PRIOR = 3 / 4
 """The share of a user's questions that the documents can answer, which probabilities are set for."""
+
+Rows = dict[str, list[corpora.Row]]
+Table = dict[str, float]
+
+
+def rows_of(name: str, cache: Path, *, which: str) -> list[corpora.Row]:
+    """Rows that hold a sentence at all."""
+    return [row for row in cached(name, cache, tokens=which == "tokens") if row.signals.candidates]
 
 
 def right(row: corpora.Row, corpus: str) -> NDArray[np.bool_]:
-    """Which candidates answer the question: in the gold document, holding or being the gold."""
+    """Which candidates answer the question: in the gold document, holding the gold or being it."""
     test = corpora.holds if corpus.startswith("xquad") else corpora.among
+    gold = row.asked.document
     return np.array(
-        [c.hit.source == row.asked.document and test(c.text, row.asked.golds) for c in row.signals.candidates],
-        dtype=bool,
+        [c.hit.source == gold and test(c.text, row.asked.golds) for c in row.signals.candidates], dtype=bool
     )
 
 
-def matrix(
-    rows: Sequence[corpora.Row], names: Sequence[str], scores: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Evidence of each row, columns in the order of `names`."""
-    evidence = [evidence_of(row.signals, score, row.hits) for row, score in zip(rows, scores, strict=True)]
-    return np.array([[item[name] for name in names] for item in evidence])
+def can_be_answered(row: corpora.Row, corpus: str) -> bool:
+    """Whether an answer is in sight. One that retrieval did not find cannot be given: declining is right."""
+    return row.asked.answerable and not row.without_gold and bool(right(row, corpus).any())
 
 
-def ranking_weights(corpus_rows: dict[str, list[corpora.Row]]) -> dict[str, float]:
+def ranking_weights(rows: Rows) -> Table:
     """Weights of the signals of a sentence."""
-    groups, names = [], ()
-    for corpus in ("xquad-en", "clapnq", "handbook"):
-        for row in corpus_rows.get(corpus, []):
-            good = right(row, corpus)
-            if row.asked.answerable and not row.without_gold and good.any():
-                groups.append((row.signals.values, good))
-                names = row.signals.names
-    weights = fit_ranking(groups, l2=L2_SENTENCE)
-    return {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True)}
+    chosen = [(row, corpus) for corpus in ORDERED_BY for row in rows[corpus] if can_be_answered(row, corpus)]
+    weights = fit_ranking([(row.signals.values, right(row, corpus)) for row, corpus in chosen], l2=L2_SENTENCE)
+    return _named(chosen[0][0].signals.names, weights)
 
 
-def confidence_weights(corpus_rows: dict[str, list[corpora.Row]], ranking: dict[str, float]) -> dict[str, float]:
+def confidence_weights(rows: Rows, ranking: Table) -> Table:
     """Weights of the evidence for an answer, `bias` included."""
-    rows, labels, counts, scores = [], [], [], []
-    for corpus, found in corpus_rows.items():
-        for row in found:
-            if row.signals.candidates:
-                rows.append(row)
-                # An answer the retrieval did not find cannot be given: declining is right.
-                there = row.asked.answerable and not row.without_gold and right(row, corpus).any()
-                labels.append(float(there))
-                counts.append(CASE_WEIGHTS[corpus])
-                scores.append(row.signals.values @ np.array([ranking[name] for name in row.signals.names]))
-    names = list(evidence_of(rows[0].signals, scores[0]))
-    weights = fit_logistic(
-        matrix(rows, names, scores), np.array(labels), l2=L2_CONFIDENCE, case_weights=np.array(counts)
-    )
+    evidence = [evidence_of(row.signals, _scores(row, ranking)) for found in rows.values() for row in found]
+    labels = np.array([can_be_answered(row, corpus) for corpus, found in rows.items() for row in found], dtype=float)
+    counts = np.array([CASE_WEIGHTS[corpus] for corpus, found in rows.items() for _ in found])
+    names = list(evidence[0])
+    matrix = np.array([[item[name] for name in names] for item in evidence])
+    weights = fit_logistic(matrix, labels, l2=L2_CONFIDENCE, case_weights=counts)
     answered = float(np.average(labels, weights=counts))
     weights[-1] += np.log(PRIOR / (1 - PRIOR)) - np.log(answered / (1 - answered))
-    return {name: round(float(weight), 5) for name, weight in zip([*names, "bias"], weights, strict=True)}
+    return _named((*names, "bias"), weights)
+
+
+def confidence_table(rows: Rows, ranking: Table) -> Callable[[corpora.Row], float]:
+    """A function from a row to its log-odds, fitted on `rows`."""
+    weights = confidence_weights(rows, ranking)
+
+    def log_odds(row: corpora.Row) -> float:
+        evidence = evidence_of(row.signals, _scores(row, ranking))
+        return weights["bias"] + sum(weights[name] * value for name, value in evidence.items())
+
+    return log_odds
+
+
+def _scores(row: corpora.Row, ranking: Table) -> NDArray[np.float64]:
+    return row.signals.values @ np.array([ranking[name] for name in row.signals.names])
+
+
+def _named(names: tuple[str, ...], weights: NDArray[np.float64]) -> Table:
+    return {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True)}
 
 
 def main() -> None:
@@ -83,10 +94,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write {WEIGHTS.relative_to(corpora.ROOT)}")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    weights: dict[str, dict[str, dict[str, float]]] = {"sentence": {}, "confidence": {}}
+    weights: dict[str, dict[str, Table]] = {"sentence": {}, "confidence": {}}
     for which in ("tokens", "sentences"):
         rows = {
-            name: [row for row in cached(name, arguments.cache, tokens=which == "tokens") if row.asked.tune]
+            name: [row for row in rows_of(name, arguments.cache, which=which) if row.asked.tune]
             for name in CASE_WEIGHTS
         }
         weights["sentence"][which] = ranking_weights(rows)

@@ -165,6 +165,19 @@ async def test_a_bad_file_is_named_and_stops_nothing(
     assert _sources(store) == ["docs/a.md", "docs/b.txt", "docs/deep/c.txt", "docs/n.txt"]
 
 
+async def test_a_document_that_cannot_be_kept_stops_nothing(store: Store, embedder: Counting) -> None:
+    texts = [
+        document("a", "One.\n"),
+        document("b", "Two.\n", metadata={"k" * 300: "v"}),
+        document("a", "Three.\n"),
+        document("c", "Four.\n"),
+    ]
+    report = await ingest_documents(texts, store=store, embedder=embedder, settings=_SETTINGS)
+    assert [(f.path, f.code) for f in report.failed] == [("b", "bad_input"), ("a", "duplicate")]
+    assert _sources(store) == ["a", "c"]
+    assert store.document("a").text == "One.\n"
+
+
 async def test_groups_and_metadata_are_kept_and_changing_them_embeds_nothing(
     store: Store, embedder: Counting, folder: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from assay.answers.candidates import signals
 from assay.answers.decline import confidence, reason
 from assay.answers.outcome import Answer, AnswerEvent, Citation, Declined, Finished, Outcome, Progress, TextPiece
 from assay.answers.pack import Packed, pack
+from assay.answers.phrase import ask_for_phrase, checked_phrase
 from assay.answers.prompt import prompt_for
 from assay.answers.question import Question
 from assay.answers.quote import best_sentences, quoted_text, sentence_scores
@@ -25,7 +26,7 @@ from assay.answers.write import Written, citation, cited, may_refuse, refusal
 from assay.errors import BadInput
 from assay.index.hit import Filter, Hit, Retriever
 from assay.ledger.spans import Span, span
-from assay.models.chat import ChatModel, ChatRequest, Completion
+from assay.models.chat import ChatModel, ChatRequest, Completion, Usage
 from assay.models.embedder import Embedder
 from assay.models.prices import cost_usd
 
@@ -131,11 +132,25 @@ class _Asking:
             packing.set("confidence", sure)
         if not chosen or sure < self.settings.decline_below:
             return Declined(reason(question, hits), hits, confidence=sure)
-        text = quoted_text(chosen)
+        phrase, usage = "", Usage()
+        if self.settings.phrase and self.model is not None:
+            phrase, usage = await self._phrase(question, chosen[0].text, self.model)
+        text = quoted_text(chosen, phrase=phrase)
         citations = tuple(citation(sentence, marker) for marker, sentence in enumerate(chosen, start=1))
         self._verify(citations, hits)
         self.emit(TextPiece(text))
-        return Answer(text, citations, hits, confidence=sure)
+        # Quoting without a call costs nothing, whatever model is set.
+        cost = cost_usd(self.model.provider, self.model.name, usage) if self.model and usage.total else 0.0
+        return Answer(text, citations, hits, usage=usage, cost_usd=cost, confidence=sure)
+
+    async def _phrase(self, question: Question, sentence: str, model: ChatModel) -> tuple[str, Usage]:
+        """A phrase of the sentence that answers by itself, or nothing where the check does not support one."""
+        self.emit(Progress("generate", model.name))
+        with span("generate", {"model": model.name, "provider": model.provider}) as generating:
+            completion = await ask_for_phrase(question.text, sentence, model=model)
+            generating.set("completion", completion.text)
+            generating.set_usage(completion.usage, cost_usd=cost_usd(model.provider, model.name, completion.usage))
+        return checked_phrase(completion.text, question=question.text, sentence=sentence), completion.usage
 
     async def _write(self, question: Question, hits: tuple[Hit, ...], model: ChatModel) -> Outcome:
         sure, packed = await self._packed(question, hits, model)

@@ -1,8 +1,8 @@
 """Do the passages hold an answer? A probability, and where it is too low, a reason to give.
 
 The probability is a logistic regression over signals of the best sentence and of the passages as a
-whole, learned on questions whose passages are known to hold an answer or not, and set for a user two of
-whose three questions the documents can answer. Being on the topic is not enough: what tells is whether
+whole, learned on questions whose passages are known to hold an answer or not, and set for a user three of
+whose four questions the documents can answer. Being on the topic is not enough: what tells is whether
 one sentence takes up every part of the question at once.
 """
 

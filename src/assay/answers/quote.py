@@ -34,9 +34,10 @@ def best_sentences(signals: Signals, scores: NDArray[np.float64], *, most: int) 
     return chosen
 
 
-def quoted_text(sentences: Sequence[Candidate]) -> str:
-    """The sentences verbatim, each followed by its marker."""
-    return " ".join(f"{sentence.text} [{number}]" for number, sentence in enumerate(sentences, start=1))
+def quoted_text(sentences: Sequence[Candidate], *, phrase: str = "") -> str:
+    """The sentences verbatim, each followed by its marker, behind the phrase where there is one."""
+    quotes = " ".join(f"{sentence.text} [{number}]" for number, sentence in enumerate(sentences, start=1))
+    return f"{phrase}: {quotes}" if phrase else quotes
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

@@ -11,10 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from anyio import to_thread
-
 from assay.answers import ask as asking
 from assay.answers.outcome import AnswerEvent, Outcome
+from assay.app.daemon import in_daemon_thread
 from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
 from assay.app.settings import Settings, SettingsInForce
 from assay.errors import AssayError, BadSetting
@@ -65,14 +64,14 @@ def open_workspace_database(home: Path | None = None) -> Database:
 async def open_workspace(in_force: SettingsInForce, *, home: Path | None = None) -> AsyncIterator["Workspace"]:
     """An open workspace; closing it frees models, flushes the ledger and closes the database."""
     home = home or workspace_home()
-    database = await to_thread.run_sync(open_workspace_database, home)
+    database = await asyncio.to_thread(open_workspace_database, home)
     recorder = Recorder(database, in_force.settings.ledger, secrets=_secrets(in_force.settings))
     workspace = Workspace(home, in_force, database, recorder)
     try:
         yield workspace
     finally:
         await workspace.aclose()
-        await to_thread.run_sync(recorder.close)
+        await asyncio.to_thread(recorder.close)
         database.close()
 
 
@@ -85,9 +84,9 @@ async def bench_beir(
     progress: Callable[[IngestProgress], None],
 ) -> dict[str, Any]:
     """Retrieval measured on a BEIR folder under the settings in force, in the workspace folder `home`."""
-    collection = await to_thread.run_sync(load_beir, folder)
+    collection = await asyncio.to_thread(load_beir, folder)
     settings = in_force.settings
-    embedder = await to_thread.run_sync(lambda: catalogue.embedder(settings.models))
+    embedder = await in_daemon_thread(lambda: catalogue.embedder(settings.models))
     try:
         bench = await bench_retrieval(
             collection,
@@ -144,12 +143,12 @@ class Workspace:
 
     async def extent(self) -> Extent:
         """How many documents and passages the workspace holds."""
-        counts = await to_thread.run_sync(self.store.counts)
+        counts = await asyncio.to_thread(self.store.counts)
         return Extent(counts.documents, counts.passages)
 
     async def documents(self, *, limit: int = 1000, offset: int = 0, matching: str = "") -> Sequence[DocumentRow]:
         """Documents whose source or title holds `matching`, by source."""
-        rows = await to_thread.run_sync(lambda: self.store.documents(limit=limit, offset=offset, matching=matching))
+        rows = await asyncio.to_thread(lambda: self.store.documents(limit=limit, offset=offset, matching=matching))
         return [
             DocumentRow(
                 id=row.id,
@@ -166,7 +165,7 @@ class Workspace:
 
     async def document(self, document_id: str) -> DocumentView:
         """One document by id. Raises NotFound."""
-        found = await to_thread.run_sync(self.store.document, document_id)
+        found = await asyncio.to_thread(self.store.document, document_id)
         return DocumentView(
             id=found.id,
             source=found.source,
@@ -215,8 +214,8 @@ class Workspace:
 
     async def trace(self, trace_id: str) -> Trace:
         """A trace of the ledger. Raises NotFound."""
-        await to_thread.run_sync(self.recorder.flush)
-        return await to_thread.run_sync(load, self.database, trace_id)
+        await asyncio.to_thread(self.recorder.flush)
+        return await asyncio.to_thread(load, self.database, trace_id)
 
     @asynccontextmanager
     async def changed(self, flags: Mapping[str, str]) -> AsyncIterator["Workspace"]:
@@ -337,15 +336,15 @@ class Workspace:
 
     async def _load_embedder(self) -> None:
         progress = self._fetching("embedder")
-        self._embedder = await to_thread.run_sync(lambda: catalogue.embedder(self.settings.models, progress=progress))
+        self._embedder = await in_daemon_thread(lambda: catalogue.embedder(self.settings.models, progress=progress))
 
     async def _load_chat(self) -> None:
         progress = self._fetching("chat")
-        self._chat = await to_thread.run_sync(lambda: catalogue.chat_model(self.settings.models, progress=progress))
+        self._chat = await in_daemon_thread(lambda: catalogue.chat_model(self.settings.models, progress=progress))
 
     async def _load_reranker(self) -> None:
         chat = await self.chat() if self.settings.models.reranker == "judge" else None
-        self._reranker = await to_thread.run_sync(lambda: catalogue.reranker(self.settings.models, chat))
+        self._reranker = await in_daemon_thread(lambda: catalogue.reranker(self.settings.models, chat))
 
     async def _ready_retriever(self) -> HybridRetriever:
         if self._retriever is None:
@@ -361,7 +360,7 @@ class Workspace:
                     language=self.settings.index.language,
                     threads=self.settings.models.threads,
                 )
-                await to_thread.run_sync(index.open)
+                await asyncio.to_thread(index.open)
                 self._index = index
                 self._retriever = HybridRetriever(
                     index, embedder, settings=self.settings.index, reranker=self._reranker

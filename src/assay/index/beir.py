@@ -5,6 +5,7 @@ grade). Documents are cut like any other; a document's rank is that of its best 
 `ir-measures`, which agrees with trec_eval; intervals are percentile bootstraps over queries.
 """
 
+import asyncio
 import hashlib
 import json
 import statistics
@@ -13,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import anyio
 
 from assay.documents.document import Document
 from assay.documents.settings import DocumentSettings
@@ -134,7 +133,7 @@ async def bench_retrieval(
 
     What is already there is not embedded again: then `passages_per_s` is that of checking, not of embedding.
     """
-    database = await anyio.to_thread.run_sync(open_database, sqlite_url(home / "assay.db"))
+    database = await asyncio.to_thread(open_database, sqlite_url(home / "assay.db"))
     try:
         store = Store(database)
 
@@ -155,9 +154,9 @@ async def bench_retrieval(
             progress=progress,
         )
         passages_per_s = report.passages / (time.perf_counter() - started)
-        await anyio.to_thread.run_sync(open_index)  # builds; the second opening is what a user waits for
+        await asyncio.to_thread(open_index)  # builds; the second opening is what a user waits for
         started = time.perf_counter()
-        index = await anyio.to_thread.run_sync(open_index)
+        index = await asyncio.to_thread(open_index)
         open_ms = (time.perf_counter() - started) * 1000
         # Long documents hold several of the best passages: look deep enough for 100 different documents.
         depth = _DEPTH * max(1, -(-report.passages // max(1, report.documents)))

@@ -22,7 +22,7 @@ from assay.documents.document import Document, Passage
 from assay.documents.isolated import Isolated
 from assay.documents.settings import DocumentSettings
 from assay.index.context import RECIPE
-from assay.index.files import FILE, Files
+from assay.index.files import FILE, Files, source_key
 from assay.index.intake import Batch, Failure, Found, Intake
 from assay.index.retriever import SearchIndex
 from assay.index.store import Store
@@ -126,13 +126,22 @@ async def ingest_documents(
     progress: Progress | None = None,
     index: SearchIndex | None = None,
 ) -> IngestReport:
-    """Ingest documents made elsewhere, like `ingest`; nothing is removed. Iterated once, in another thread."""
-    count = 0
+    """Ingest documents made elsewhere, like `ingest`; nothing is removed. Iterated once, in another thread.
 
-    def found() -> Iterator[Found]:
+    A second document of one source is a failure: which of them would stay were chance.
+    """
+    count, seen = 0, set[bytes]()
+
+    def found() -> Iterator[Found | Failure]:
         nonlocal count
         for document in documents:
             count += 1
+            key = source_key(document.source)
+            if key in seen:
+                message = f"There are two documents named {document.source}."
+                yield Failure(document.source, "duplicate", message, "Give each document a source of its own.")
+                continue
+            seen.add(key)
             recipe = _recipe(
                 settings, embedder, groups=document.groups, metadata={**document.metadata, "\x00title": document.title}
             )

@@ -8,14 +8,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from assay.documents.document import Passage
+from assay.documents.document import Document, Passage
+from assay.errors import BadInput
 from assay.index import tables as t
 from assay.index.records import Entry, pair_hash, text_hash
 
 _IN_LIMIT = 500  # values in one IN (...): well under every driver's limit
+_LONGEST_NAME = 255  # as in `document_group` and `document_metadata`
 _PASSAGES_AT_ONCE = 2_000
 _LOG_LENGTH = 50_000  # removals remembered; an index further behind is rebuilt
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def check_names(document: Document) -> None:
+    """Raises BadInput where the name of a group or a metadata key is empty or too long to be kept."""
+    for name in (*document.groups, *document.metadata):
+        if not 1 <= len(name) <= _LONGEST_NAME:
+            raise BadInput(
+                f"{document.source}: a group or metadata key has 1 to {_LONGEST_NAME} characters, not {len(name)}.",
+                hint="Use a shorter name.",
+            )
 
 
 def insert_document(connection: Connection, entry: Entry) -> None:

@@ -13,10 +13,12 @@ from itertools import islice
 from assay.documents.document import Document, Passage
 from assay.errors import AssayError
 from assay.index.context import indexed_text
+from assay.index.insertion import check_names
 from assay.index.records import Entry, Known, text_hash
 from assay.index.store import Store
 
 _LOOKED_UP_AT_ONCE = 64
+_FIRST_BATCH_PASSAGES = 16  # so that embedding starts at once; each batch is twice the one before
 _BATCH_PASSAGES = 256
 _BATCH_CHARACTERS = 4_000_000
 _BATCH_SOURCES = 64
@@ -87,12 +89,13 @@ class Intake:
         self._found = iter(found)
         self._store, self._cut = store, cut
         self._digest, self._origin = digest, origin
+        self._size = _FIRST_BATCH_PASSAGES
         self._pending: deque[tuple[Found | Failure, Known | None]] = deque()
 
     def next(self) -> Batch | None:
         """The next batch; None after the last."""
         batch, characters = Batch(), 0
-        while batch.sources < _BATCH_SOURCES and batch.passages < _BATCH_PASSAGES and characters < _BATCH_CHARACTERS:
+        while batch.sources < _BATCH_SOURCES and batch.passages < self._size and characters < _BATCH_CHARACTERS:
             if not self._pending and not self._look_up():
                 break
             found, known = self._pending.popleft()
@@ -104,6 +107,7 @@ class Intake:
             if entry is not None:
                 batch.entries.append(entry)
                 characters += len(entry.document.text)
+        self._size = min(2 * self._size, _BATCH_PASSAGES)
         return batch if batch.sources else None
 
     def _look_up(self) -> bool:
@@ -119,6 +123,7 @@ class Intake:
                 batch.unchanged_passages += known.passages
                 return None
             document = found.load()
+            check_names(document)
             passages = self._cut(document)
         except AssayError as error:
             batch.failures.append(Failure(found.source, error.slug, error.message, error.hint))

@@ -20,6 +20,7 @@ from assay.documents.document import Document, Heading, Passage
 from assay.errors import BadInput, Conflict, Garbled, NotFound
 from assay.index import tables as t
 from assay.index.insertion import (
+    check_names,
     chunks,
     delete_sources,
     insert_document,
@@ -273,12 +274,7 @@ def _stored(row: Row[Any]) -> StoredPassage:
 
 def _check(connection: Connection, entry: Entry) -> None:
     document = entry.document
-    for name in (*document.groups, *document.metadata):
-        if not 1 <= len(name) <= 255:
-            raise BadInput(
-                f"{document.source}: a group or metadata key must have 1 to 255 characters, not {len(name)}.",
-                hint="Use a shorter name.",
-            )
+    check_names(document)
     if len(entry.hashes) != len(entry.passages):
         raise ValueError(f"{len(entry.hashes)} hashes for {len(entry.passages)} passages")
     missing = missing_vectors(connection, set(entry.hashes), entry.digest)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import threading
 from typing import Any
 
 import click
@@ -24,6 +25,9 @@ VERBS: dict[str, str] = {
     "config": "Show every setting and where it came from.",
     "init": "Write a commented assay.toml.",
 }
+
+
+LOADING_THREAD = "assay-load"
 
 
 class _LazyGroup(click.Group):
@@ -69,7 +73,13 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 ok, 1 finished with failures, 2 fixable, 3 upstream,
     4 limit reached, 5 corrupt, 130 interrupted."""
-    sys.exit(_run(arguments))
+    code = _run(arguments)
+    if any(thread.name == LOADING_THREAD for thread in threading.enumerate()):
+        # Native code is still loading a model: tearing the interpreter down around it aborts the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -56,6 +57,8 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
     output.console().print(f"Assay serves at {url}", markup=False)
     output.console().print(f"  page {url}   OpenAI base URL {url}v1 (model: assay)   stop with Ctrl-C", markup=False)
     sys.stdout.flush()
+    # uvicorn stops gracefully on SIGTERM and then raises it again: as Ctrl-C, so that the ledger is flushed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     await server.serve(sockets=[listener])
 
 
