@@ -13,7 +13,7 @@ from assay.models.embedder import Embedder, Kind
 WORDS = 20_000
 
 
-def documents(passages: int, *, per_document: int = 20, words: int = 60, seed: int = 7) -> Iterator[Document]:
+def documents(passages: int, *, per_document: int = 20, words: int = 30, seed: int = 7) -> Iterator[Document]:
     """Documents of Zipf-distributed words; each paragraph becomes about one passage."""
     generator = random.Random(seed)
     weights = [1 / (rank + 10) for rank in range(WORDS)]

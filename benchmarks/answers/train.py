@@ -53,7 +53,8 @@ def ranking_weights(rows: Rows) -> Table:
     """Weights of the signals of a sentence."""
     chosen = [(row, corpus) for corpus in ORDERED_BY for row in rows[corpus] if can_be_answered(row, corpus)]
     weights = fit_ranking([(row.signals.values, right(row, corpus)) for row, corpus in chosen], l2=L2_SENTENCE)
-    return _named(chosen[0][0].signals.names, weights)
+    # A question answers nothing. The corpora hold too few to learn it; the user's pages of questions are full of them.
+    return _named(chosen[0][0].signals.names, weights) | {"is_question": -20.0}
 
 
 def confidence_weights(rows: Rows, ranking: Table) -> Table:

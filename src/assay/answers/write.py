@@ -16,6 +16,7 @@ from assay.answers.claims import Claim, claims_of
 from assay.answers.outcome import Citation
 from assay.answers.pack import Shown
 from assay.answers.prompt import NO_ANSWER
+from assay.answers.question import is_asked
 from assay.answers.verify import cosines, covered, supports
 from assay.answers.words import STOP_WORDS, words
 from assay.models.embedder import Embedder
@@ -36,9 +37,10 @@ class Written:
 def refusal(written: str) -> str | None:
     """The model's reason where it says that there is no answer, or None where it gave one."""
     text = written.strip().strip("*_\"'").lstrip()
-    if not text.upper().startswith(NO_ANSWER):
+    rest = text[len(NO_ANSWER) :]
+    if not text.upper().startswith(NO_ANSWER) or rest[:1].isalnum():
         return None
-    return " ".join(claim.text for claim in claims_of(text[len(NO_ANSWER) :].lstrip(" :.,-–—*_\"'")))
+    return " ".join(claim.text for claim in claims_of(rest.lstrip(" :.,-–—*_\"'")))
 
 
 def may_refuse(start: str) -> bool:
@@ -50,7 +52,12 @@ def may_refuse(start: str) -> bool:
 async def cited(written: str, shown: Sequence[Shown], *, embedder: Embedder) -> Written:
     """Tie each claim of `written` to the sentences that support it best, in the passages it names or else in all."""
     claims = claims_of(written)
-    sentences = [(passage.number, sentence) for passage in shown for sentence in sentences_of(passage.hit)]
+    sentences = [
+        (passage.number, sentence)
+        for passage in shown
+        for sentence in sentences_of(passage.hit)
+        if not is_asked(sentence.text)
+    ]
     near = await cosines([c.text for c in claims], [s.text for _, s in sentences], embedder=embedder)
     known = {passage.number for passage in shown}
     markers = _Markers()

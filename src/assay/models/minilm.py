@@ -8,8 +8,11 @@ Passages and queries have their own threads: a question asked during an ingest d
 """
 
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +30,18 @@ MAX_TOKENS = 256
 _CLS, _SEP = 101, 102
 # A vector sees 256 word pieces, which never reach this far unless a text opens with a page of blanks.
 _MAX_CHARACTERS = 100_000
+_REMEMBERED = 256  # texts, each 0.2 MB at most
 # Long texts are tokenised in blocks cut at white space, which no token crosses, so memory stays flat.
 _BLOCK_CHARACTERS = 50_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """Token vectors in half the memory. New ones are rounded too, so what is remembered never changes a result."""
+
+    tokens: NDArray[np.float16]
+    spans: tuple[tuple[int, int], ...]
+    vector: NDArray[np.float32]
 
 
 class MiniLMEmbedder:
@@ -49,6 +62,8 @@ class MiniLMEmbedder:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True  # "[SEP]" in a document is text, not a command
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._looking = threading.Lock()
         self._passages = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
         self._queries = ThreadPoolExecutor(self._threads, thread_name_prefix="embed-query")
 
@@ -71,7 +86,10 @@ class MiniLMEmbedder:
         return vectors
 
     async def embed_tokens(self, texts: Sequence[str], *, kind: Kind = "passage") -> list[TokenVectors]:
-        """Vectors of every token the text's vector is made from, and that vector itself, in order."""
+        """Vectors of every token the text's vector is made from, and that vector itself, in order.
+
+        The last `_REMEMBERED` texts are remembered: questions on one topic find the same passages again.
+        """
         found: dict[int, TokenVectors] = {}
         pool = self._queries if kind == "query" else self._passages
 
@@ -99,11 +117,24 @@ class MiniLMEmbedder:
         return vector
 
     def _token_vectors(self, text: str) -> TokenVectors:
+        with self._looking:
+            seen = self._seen.get(text)
+            if seen is not None:
+                self._seen.move_to_end(text)
+        if seen is None:
+            seen = self._see(text)
+            with self._looking:
+                self._seen[text] = seen
+                while len(self._seen) > _REMEMBERED:
+                    self._seen.popitem(last=False)
+        return TokenVectors(seen.tokens.astype(np.float32), seen.spans, seen.vector)
+
+    def _see(self, text: str) -> "_Seen":
         ids, spans = self._ids(text)
         vector, states = self._session.run(["sentence_embedding", "token_states"], {"input_ids": ids})
         tokens = states[0, 1:-1]  # without the two special tokens
         tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
-        return TokenVectors(tokens, tuple(spans), vector[0])
+        return _Seen(tokens.astype(np.float16), tuple(spans), vector[0])
 
     def _ids(self, text: str) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
         """What the graph reads, and the characters each piece but the two special ones stands for."""
