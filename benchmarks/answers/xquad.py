@@ -34,7 +34,13 @@ def figures(corpus: corpora.Corpus, results: list[Result]) -> dict[str, object]:
             float(np.mean([len(c.quote.split()) for r in results for c in r.outcome.citations] or [0])), 1
         ),
         "p50_ms": p50_ms(results),
+        "p50_ms_first_question_of_an_article": p50_ms(_firsts(results)),
     }
+
+
+def _firsts(results: list[Result]) -> list[Result]:
+    """The first question of each article: its passages were not read before."""
+    return list({result.asked.cluster: result for result in reversed(results)}.values())
 
 
 def _holds(result: Result, most: int) -> bool:
@@ -46,7 +52,7 @@ async def bare_ms(results: list[Result]) -> float:
     from assay.models.chat import ChatRequest, Message
     from assay.models.llama import EmbeddedChat
 
-    model = EmbeddedChat.load()
+    model = EmbeddedChat.load(timeout_seconds=600)
     seconds = []
     for result in results:
         message = Message(

@@ -36,6 +36,14 @@ _MOST_SENTENCES = 400
 """Per question; passages are a few hundred tokens, so only tables and lists come near it."""
 
 
+_REFERENCE_HEADINGS = frozenset(
+    (
+        "sources", "references", "bibliography", "works cited", "further reading", "literature cited",
+        "quellen", "literatur", "literaturverzeichnis", "weiterführende literatur", "einzelnachweise",
+    )
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A sentence: characters `start` to `end` of the text of `hits[rank]`'s passage."""
@@ -66,7 +74,7 @@ class Signals:
 async def signals(question: Question, hits: Sequence[Hit], *, embedder: Embedder) -> Signals:
     """Every sentence of the first hits with its signals; dense ones by token where the embedder shows its tokens."""
     hits = hits[:READ]
-    candidates = [c for rank, hit in enumerate(hits) for c in sentences_of(hit, rank=rank)][:_MOST_SENTENCES]
+    candidates = _candidates(hits)[:_MOST_SENTENCES]
     columns = _lexical(question, hits, candidates)
     if isinstance(embedder, TokenEmbedder):
         asked = (await embedder.embed_tokens([question.text], kind="query"))[0]
@@ -77,6 +85,18 @@ async def signals(question: Question, hits: Sequence[Hit], *, embedder: Embedder
         columns["cosine"] = (vectors[1:] @ vectors[0]).astype(np.float64)
     values = np.stack([np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1)
     return Signals(question, hits, candidates, tuple(columns), values.reshape(len(candidates), len(columns)))
+
+
+def _candidates(hits: Sequence[Hit]) -> list[Candidate]:
+    """Sentences of all hits; lists of references count only where nothing else was found: titles name a topic
+    in the question's own words, and answer nothing."""
+    by_hit = [(hit, sentences_of(hit, rank=rank)) for rank, hit in enumerate(hits)]
+    told = [c for hit, found in by_hit if not _is_reference_list(hit) for c in found]
+    return told or [c for _hit, found in by_hit for c in found]
+
+
+def _is_reference_list(hit: Hit) -> bool:
+    return _plain(hit.passage.heading.rsplit(" > ", 1)[-1]) in _REFERENCE_HEADINGS
 
 
 def sentences_of(hit: Hit, *, rank: int = 0) -> list[Candidate]:

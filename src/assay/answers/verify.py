@@ -53,6 +53,8 @@ def covered(claim: str, quote: str) -> float:
 
 def supports(claim: str, quote: str, *, cosine: float) -> bool:
     """Whether the quote supports the claim: it holds enough of its words or is near in meaning, and has its numbers."""
+    if numbers(claim) - numbers(quote):
+        return False
     return covered(claim, quote) >= SUPPORT_COVERED or cosine >= SUPPORT_COSINE
 
 
