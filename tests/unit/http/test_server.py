@@ -177,12 +177,11 @@ async def test_an_openai_client_reads_our_errors(served):
             await api.chat.completions.create(model="assay", messages=[{"role": "system", "content": "x"}])
         with pytest.raises(openai.RateLimitError):
             await api.chat.completions.create(model="assay", messages=[{"role": "user", "content": "limited?"}])
+        stream = await api.chat.completions.create(
+            model="assay", messages=[{"role": "user", "content": "limited?"}], stream=True
+        )
         with pytest.raises(openai.APIError, match="Slow down"):
-            stream = await api.chat.completions.create(
-                model="assay", messages=[{"role": "user", "content": "limited?"}], stream=True
-            )
-            async for _ in stream:
-                pass
+            [chunk async for chunk in stream]
 
 
 async def test_content_parts_are_read(served):
