@@ -1,4 +1,4 @@
-"""Haystack 2 as its documentation builds a hybrid pipeline: in-memory store, BM25 and embeddings, joined by RRF."""
+"""Haystack 3 as its documentation builds a hybrid pipeline: in-memory store, BM25 and embeddings, joined by RRF."""
 
 import json
 import sys
@@ -7,11 +7,15 @@ from pathlib import Path
 
 from beir import load, ndcg, peak_mb
 from haystack import Document, Pipeline
-from haystack.components.embedders import SentenceTransformersDocumentEmbedder, SentenceTransformersTextEmbedder
+
 from haystack.components.joiners import DocumentJoiner
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever, InMemoryEmbeddingRetriever
 from haystack.components.writers import DocumentWriter
 from haystack.document_stores.in_memory import InMemoryDocumentStore
+from haystack_integrations.components.embedders.sentence_transformers import (
+    SentenceTransformersDocumentEmbedder,
+    SentenceTransformersTextEmbedder,
+)
 
 
 def main(folder: Path, limit: int, weights: str) -> None:

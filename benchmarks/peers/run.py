@@ -15,7 +15,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PACKAGES = ["torch==2.13.0", "sentence-transformers", "haystack-ai", "rank-bm25", "ir-measures"]
+PACKAGES = [
+    "torch==2.13.0",
+    "sentence-transformers",
+    "haystack-ai==3.4.0",
+    "sentence-transformers-haystack==2.0.0",
+    "ir-measures",
+]
 
 
 def main() -> None:

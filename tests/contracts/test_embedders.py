@@ -128,4 +128,5 @@ async def test_token_vectors_are_those_the_text_vector_is_made_from(embedded_emb
         assert (seen.vector == vector).all()
         assert list(seen.spans) == embedded_embedder.token_spans(text)[: embedded_embedder.max_tokens - 2]
         assert seen.tokens.shape == (len(seen.spans), embedded_embedder.dimensions)
-        np.testing.assert_allclose(np.linalg.norm(seen.tokens, axis=1), 1, atol=1e-5)
+        # Token vectors are remembered in half precision, so their length is one to within its rounding.
+        np.testing.assert_allclose(np.linalg.norm(seen.tokens, axis=1), 1, atol=1e-4)

@@ -97,7 +97,7 @@ class _Asking:
 
     async def answer(self, text: str) -> Outcome:
         started = time.perf_counter()
-        question = Question.of(_checked(text))
+        question = Question.of(checked(text))
         with span("assay.ask", {"question": question.text}) as root:
             outcome = await self._outcome(question)
             root.set("outcome", outcome.kind)
@@ -247,7 +247,8 @@ def _stamped(outcome: Outcome, *, latency_ms: float, trace_id: str) -> Outcome:
     return replace(outcome, latency_ms=latency_ms, trace_id=trace_id)
 
 
-def _checked(question: str) -> str:
+def checked(question: str) -> str:
+    """The question without the space around it; raises BadInput where nothing is left, or too much."""
     question = question.strip()
     if not question:
         raise BadInput("The question is empty.", hint="Ask something.")

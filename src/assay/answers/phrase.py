@@ -1,7 +1,7 @@
 """A short phrase by the model in front of a quote, only where the check supports it.
 
 The check: the phrase stands word for word in the first sentence quoted, is much shorter than it, and
-says something the question does not. Off by default: see `AnswerSettings.phrase` for what was measured.
+says something the question does not. Off by default: LOG.md has what was measured.
 """
 
 from assay.answers.words import content_stems, words

@@ -7,7 +7,7 @@ that needs them waits. The database opens first and closes last.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,16 +47,18 @@ def database_url(home: Path) -> str:
 def open_workspace_database(home: Path | None = None) -> Database:
     """The workspace's database, created where there is none."""
     home = home or workspace_home()
+    ignore = home / ".gitignore"
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not ignore.exists():
+            ignore.write_text("*\n")  # a workspace is derived state: it never belongs in a repository
     except OSError as error:
+        with suppress(OSError):
+            ignore.unlink(missing_ok=True)
         raise BadSetting(
             f"The workspace {home} cannot be created: {error.strerror}.",
             hint="Change to a folder you can write to, or set ASSAY_HOME.",
         ) from error
-    ignore = home / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")  # a workspace is derived state: it never belongs in a repository
     return open_database(database_url(home))
 
 
@@ -180,7 +182,8 @@ class Workspace:
     async def search(
         self, question: str, *, k: int | None = None, mode: Mode | None = None, where: Filter | None = None
     ) -> list[Hit]:
-        """Passages for a question, recorded as a trace."""
+        """Passages for a question, recorded as a trace. Raises BadInput for an empty or endless one."""
+        question = asking.checked(question)
         retriever = await self._ready_retriever()
         with self.recorder.span("assay.search", {"question": question}):
             return await retriever.search(question, k=k, mode=mode, where=where)

@@ -144,11 +144,22 @@ def _notes(pairs: Pairs, *, lower_is_better: bool) -> list[str]:
             notes.append(f"Failed, so no score: {counted(arm.failures, 'result')} of {name}, counted as {worst}.")
         if arm.repeats:
             notes.append(f"Repeated in {name}: {counted(arm.repeats, 'case')}, averaged before pairing.")
+    notes += _lone_columns(pairs)
     if pairs.cluster_count == n:
         notes.append("Every cluster holds one case, which is the same as no clusters.")
     elif pairs.alone:
         notes.append(f"Without a cluster: {counted(pairs.alone, 'case')}, each counted as its own.")
     return notes
+
+
+def _lone_columns(pairs: Pairs) -> list[str]:
+    """What only one side has recorded: a missing row in the figures would look like no difference."""
+    first, second = pairs.incumbent, pairs.candidate
+    columns = (
+        ("cost_usd", bool(np.isfinite(first.cost_usd).any()), bool(np.isfinite(second.cost_usd).any())),
+        ("latency_ms", len(first.latency_ms) > 0, len(second.latency_ms) > 0),
+    )
+    return [f"Only {'A' if a else 'B'} has {name}, so it is not compared." for name, a, b in columns if a != b]
 
 
 def _interval_shape(interval: Interval) -> dict[str, Any]:

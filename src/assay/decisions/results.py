@@ -92,15 +92,21 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BadInput(f"{path}:{number} is not UTF-8 text.", hint="Save the file as UTF-8.") from None
     except json.JSONDecodeError as error:
-        _refuse(path, number, f"is not JSON ({error.msg}, column {error.colno}): {_shortened(line)}", _ONE_OBJECT)
+        problem = f"is not JSON ({error.msg}, column {error.colno}): {_shortened(line)}"
+        _refuse(path, number, problem, _hint(number, line))
     except (ValueError, RecursionError):
         # Numbers of thousands of digits, or brackets nested without end.
         _refuse(path, number, f"is not JSON we can read: {_shortened(line)}", _ONE_OBJECT)
     if end != len(text):
         _refuse(path, number, f"has more than one JSON value: {_shortened(line)}", _ONE_OBJECT)
     if not isinstance(record, dict):
-        _refuse(path, number, f"is not a JSON object: {_shortened(line)}", _ONE_OBJECT)
+        _refuse(path, number, f"is not a JSON object: {_shortened(line)}", _hint(number, line))
     return record
+
+
+def _hint(number: int, line: bytes) -> str:
+    # The commonest other shape: everything as one array.
+    return "Write one JSON object per line; jq -c '.[]' does it." if number == 1 and line[:1] == b"[" else _ONE_OBJECT
 
 
 def _label(path: Path, number: int, record: dict[str, Any], key: str) -> str:

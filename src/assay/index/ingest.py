@@ -200,7 +200,7 @@ class _Engine:
         queue: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
 
         async def read() -> None:
-            while (batch := await _to_end(intake.next)) is not None:
+            while (batch := await _next(intake)) is not None:
                 await queue.put(batch)
             for _ in range(_BATCHES_AT_ONCE):
                 await queue.put(None)
@@ -286,6 +286,17 @@ def _recipe(
 
 def _itself(value: T) -> T:
     return value
+
+
+async def _next(intake: Intake) -> Batch | None:
+    """The next batch. A batch takes seconds to read: when cancelled, only the source at hand is read to its end."""
+    reading = asyncio.ensure_future(_to_end(intake.next))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        intake.stop()
+        await asyncio.gather(reading, return_exceptions=True)
+        raise
 
 
 async def _to_end(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -91,11 +91,21 @@ class Intake:
         self._digest, self._origin = digest, origin
         self._size = _FIRST_BATCH_PASSAGES
         self._pending: deque[tuple[Found | Failure, Known | None]] = deque()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End `next`, which may be at work in another thread, after the source it is at."""
+        self._stopped = True
 
     def next(self) -> Batch | None:
         """The next batch; None after the last."""
         batch, characters = Batch(), 0
-        while batch.sources < _BATCH_SOURCES and batch.passages < self._size and characters < _BATCH_CHARACTERS:
+        while (
+            not self._stopped
+            and batch.sources < _BATCH_SOURCES
+            and batch.passages < self._size
+            and characters < _BATCH_CHARACTERS
+        ):
             if not self._pending and not self._look_up():
                 break
             found, known = self._pending.popleft()

@@ -96,7 +96,14 @@ class Database:
                 hint="Free some space and run the command again; what was stored is intact.",
                 code="disk_full",
             )
-        if "not a database" in text or "malformed" in text or "disk i/o error" in text:
+        if "disk i/o error" in text:
+            # A full disk says so too, where SQLite cannot make the file it shares between processes.
+            return Conflict(
+                f"The disk failed while reading or writing {self.url}.",
+                hint="Check that it has free space and is healthy, and run the command again.",
+                code="disk_failed",
+            )
+        if "not a database" in text or "malformed" in text:
             return Corrupt(
                 f"The file of {self.url} is not a healthy SQLite database: {reason}.",
                 hint="Move it away and ingest again; your documents are untouched.",

@@ -127,13 +127,12 @@ class MiniLMEmbedder:
                 self._seen[text] = seen
                 while len(self._seen) > _REMEMBERED:
                     self._seen.popitem(last=False)
-        return TokenVectors(seen.tokens.astype(np.float32), seen.spans, seen.vector)
+        return TokenVectors(_unit(seen.tokens.astype(np.float32)), seen.spans, seen.vector)
 
     def _see(self, text: str) -> "_Seen":
         ids, spans = self._ids(text)
         vector, states = self._session.run(["sentence_embedding", "token_states"], {"input_ids": ids})
-        tokens = states[0, 1:-1]  # without the two special tokens
-        tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+        tokens = _unit(states[0, 1:-1])  # without the two special tokens
         return _Seen(tokens.astype(np.float16), tuple(spans), vector[0])
 
     def _ids(self, text: str) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
@@ -141,6 +140,11 @@ class MiniLMEmbedder:
         encoded = self._tokenizer.encode(well_formed(text[:_MAX_CHARACTERS]), add_special_tokens=False)
         most = MAX_TOKENS - 2
         return np.array([[_CLS, *encoded.ids[:most], _SEP]], dtype=np.int64), encoded.offsets[:most]
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    scaled: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return scaled
 
 
 def quantised_graph(folder: Path) -> Path:

@@ -49,7 +49,7 @@ def print_outcome(screen: "Console", outcome: "Outcome") -> None:
         for citation in outcome.citations:
             page = f", page {citation.page}" if citation.page else ""
             doubt = "" if citation.supported else "  (does not support the claim)"
-            place = f"{citation.document}{page}  characters {citation.start}-{citation.end}{doubt}"
+            place = f"{output.on_one_line(citation.document)}{page}  characters {citation.start}-{citation.end}{doubt}"
             screen.print(f"[{citation.marker}] {place}", markup=False, style="bold")
         for flag in outcome.flags:
             screen.print(f"unsupported: {flag}", markup=False, style="yellow")
@@ -59,7 +59,8 @@ def print_outcome(screen: "Console", outcome: "Outcome") -> None:
         if outcome.hits:
             screen.print("\nNearest passages:")
         for hit in outcome.hits[:3]:
-            screen.print(f"  {hit.source} [{hit.passage.start}:{hit.passage.end}]", markup=False, style="bold")
+            place = f"{output.on_one_line(hit.source)} [{hit.passage.start}:{hit.passage.end}]"
+            screen.print(f"  {place}", markup=False, style="bold")
             screen.print("    " + " ".join(hit.passage.text.split())[:160], markup=False)
     cost = "unpriced" if outcome.cost_usd is None else f"${outcome.cost_usd:.4f}" if outcome.cost_usd else "$0"
     screen.print(

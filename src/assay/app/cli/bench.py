@@ -14,7 +14,7 @@ def command() -> None:
     """Measure retrieval on a BEIR folder, or the install itself."""
 
 
-@command.command("retrieval")
+@command.command("retrieval", short_help="nDCG@10, recall@100 and MAP of each mode on a BEIR folder.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @set_option
 @json_option
@@ -32,7 +32,7 @@ def retrieval_command(folder: Path, assignments: tuple[str, ...], as_json: bool)
         print_retrieval(shape)
 
 
-@command.command("install")
+@command.command("install", short_help="Size of the install, and how fast it answers.")
 @json_option
 def install_command(as_json: bool) -> None:
     """Installed size of Assay with everything it needs, and how long assay --help takes."""

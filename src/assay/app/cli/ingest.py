@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from assay.app.wiring import Workspace
     from assay.index.ingest import IngestReport
 
+_LISTED = 50
+
 
 @click.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -32,6 +34,7 @@ def command(
     """
     from assay.app.cli.options import filter_from, settings_from
     from assay.app.cli.session import IngestBar, watching_models, with_workspace
+    from assay.errors import Interrupted
 
     where = filter_from((), metadata)
     kept = dict(where.metadata) if where else {}
@@ -41,7 +44,12 @@ def command(
         with IngestBar() as bar:
             return await workspace.ingest(paths, groups=groups, metadata=kept, progress=bar)
 
-    report = with_workspace(settings_from(assignments), work)
+    try:
+        report = with_workspace(settings_from(assignments), work)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Interrupted; what was stored is kept.", hint="Run the same command again to go on."
+        ) from None
     if as_json:
         output.emit_json(report_shape(report))
     else:
@@ -72,10 +80,12 @@ def print_report(report: "IngestReport") -> None:
         f"{report.unchanged:,} documents unchanged, {report.removed:,} removed."
     )
     if not report.failed:
+        if not report.documents and not report.removed:
+            output.note("There was nothing to read: assay ingest takes files, and folders that hold some.")
         return
-    notes = output.error_console()
-    notes.print(f"\n{len(report.failed):,} could not be read; the rest is in:")
-    for failure in report.failed[:50]:
-        notes.print(f"  {failure.path}\n    {failure.message} {failure.hint}", markup=False)
-    if len(report.failed) > 50:
-        notes.print(f"  and {len(report.failed) - 50:,} more (all of them: --json)")
+    output.note(f"\nCould not be read: {len(report.failed):,}. Everything else is in.")
+    for failure in report.failed[:_LISTED]:
+        message = output.on_one_line(failure.message).rstrip(".")
+        output.note(f"  {message}.\n    {failure.hint}")
+    if len(report.failed) > _LISTED:
+        output.note(f"  and {len(report.failed) - _LISTED:,} more (all of them: --json)")

@@ -1,5 +1,6 @@
 """`assay init`: a commented assay.toml, every key shown with its default."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -19,11 +20,27 @@ def command(force: bool, as_json: bool) -> None:
     path = Path.cwd() / FILE_NAME
     if path.exists() and not force:
         raise Conflict(f"{FILE_NAME} is here already.", hint="Edit it, or run assay init --force to replace it.")
-    path.write_text(settings_text(), encoding="utf-8")
+    _write_whole(path, settings_text())
     if as_json:
         output.emit_json({"file": str(path)})
     else:
         output.console().print(f"Wrote {path}. Every key is commented out: uncomment what you change.")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write all of it or leave the file as it was: --force on a full disk must not lose the user's settings."""
+    from assay.errors import Conflict
+
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise Conflict(
+            f"{path} cannot be written: {error.strerror}.", hint="Free some space, or check the folder's permissions."
+        ) from error
 
 
 def settings_text() -> str:

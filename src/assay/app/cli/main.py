@@ -1,15 +1,28 @@
-"""`assay`: the command line. Verbs are imported only when they run, so that --help answers at once."""
+"""`assay`: the command line. Verbs are imported only when they run, so that --help answers at once.
 
+Invariant: however a command ends, the exit code says how (see `assay.app.failures`), and with --json stdout
+holds exactly one object. Proved by `tests/unit/app/test_cli.py`.
+"""
+
+import errno
 import importlib
+import io
 import os
 import sys
 import threading
+import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from assay import __version__
-from assay.errors import AssayError
+from assay.errors import AssayError, BadInput, Conflict, Corrupt, Interrupted
+
+# What the machine refuses: full or broken disks, missing rights. Any other OSError is a bug of ours.
+_NOT_OURS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.EISDIR}
+)
 
 # verb -> (one line for --help). The module of a verb is assay.app.cli.<verb> with a `command`.
 VERBS: dict[str, str] = {
@@ -73,6 +86,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 ok, 1 finished with failures, 2 fixable, 3 upstream,
     4 limit reached, 5 corrupt, 130 interrupted."""
+    _make_streams_safe()
+    arguments = sys.argv[1:] if arguments is None else arguments
     code = _run(arguments)
     if any(thread.name == LOADING_THREAD for thread in threading.enumerate()):
         # Native code is still loading a model: tearing the interpreter down around it aborts the process.
@@ -82,41 +97,77 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="assay", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("Interrupted.\n")
-        return 130
+        sys.stdout.flush()  # a full disk shows here, where it can still be said
+    except SystemExit:
+        raise
     except BrokenPipeError:
         # The reader of our output went away (`assay search ... | head`): not our failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
         return 0
-    except AssayError as error:
-        return _failed(error)
-    except BaseExceptionGroup as group:
-        ours = _first_of_ours(group)
-        if ours is None:
-            raise
-        return _failed(ours)
+    except BaseException as error:  # noqa: BLE001  the outermost edge: whatever it is, say it and exit honestly
+        code = _ended(error, as_json="--json" in arguments)
+        _let_go_of_stdout()
+        return code
     return result if isinstance(result, int) else 0
 
 
-def _failed(error: AssayError) -> int:
+def _ended(error: BaseException, *, as_json: bool) -> int:
+    """Say on stderr, and with --json on stdout, why a command ended early; the exit code for it."""
+    from assay.app.cli.output import emit_json, note
     from assay.app.failures import exit_code
 
-    wants_json = "--json" in sys.argv
-    if wants_json:
-        from assay.app.cli.output import emit_json
+    if isinstance(error, BaseExceptionGroup):
+        error = _first_of_ours(error) or error
+    ours = _as_ours(error)
+    if as_json:
+        with suppress(OSError):  # stdout may be what failed
+            emit_json({"error": {"code": ours.slug, "message": ours.message, "hint": ours.hint}})
+    if isinstance(error, click.ClickException):
+        error.show()
+    elif isinstance(error, (click.Abort, KeyboardInterrupt)):
+        note(ours.message)
+    else:
+        if ours.slug == "internal":
+            traceback.print_exception(error)
+        note(f"error: {ours.message}" + (f"\nhint: {ours.hint}" if ours.hint else ""))
+    return exit_code(ours)
 
-        emit_json({"error": {"code": error.slug, "message": error.message, "hint": error.hint}})
-    sys.stderr.write(f"error: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
-    return exit_code(error)
+
+def _as_ours(error: BaseException) -> AssayError:
+    if isinstance(error, AssayError):
+        return error
+    if isinstance(error, click.ClickException):
+        return BadInput(error.format_message(), hint="Run the command with --help.", code="usage")
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return Interrupted("Interrupted.")
+    if isinstance(error, OSError) and error.errno in _NOT_OURS:
+        place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "The output"
+        return Conflict(
+            f"{place} cannot be written or read: {error.strerror}.",
+            hint="Check its permissions and the free space on its disk.",
+            code="disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "not_writable",
+        )
+    return Corrupt("Something went wrong inside Assay.", hint="Please report it with the lines above.", code="internal")
+
+
+def _let_go_of_stdout() -> None:
+    """Drop what stdout can no longer take, or the interpreter trips over it when it exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _make_streams_safe() -> None:
+    """Printing must not fail: what stdout's encoding lacks becomes a question mark, a closed stream swallows."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  open as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> AssayError | None:

@@ -16,7 +16,7 @@ def command() -> None:
     """List, fetch and test the models in use."""
 
 
-@command.command("list")
+@command.command("list", short_help="The models in force, and whether their weights are here.")
 @set_option
 @json_option
 def list_command(assignments: tuple[str, ...], as_json: bool) -> None:
@@ -35,11 +35,13 @@ def list_command(assignments: tuple[str, ...], as_json: bool) -> None:
         table.add_column(heading, justify="right" if heading == "size" else "left")
     for row in rows:
         size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes else ""
-        table.add_row(row.role, row.name, row.runs, "here" if row.present else "not fetched", size)
+        # Whether a server has its weights is the server's affair.
+        weights = "" if row.bytes is None and row.runs.startswith("at ") else "here" if row.present else "not fetched"
+        table.add_row(row.role, row.name, row.runs, weights, size)
     output.console().print(table)
 
 
-@command.command("pull")
+@command.command("pull", short_help="Fetch the weights of the embedded models, once for all workspaces.")
 @json_option
 def pull_command(as_json: bool) -> None:
     """Fetch and verify the weights of the embedded models, once for all workspaces of this user."""

@@ -1,14 +1,33 @@
 """What every verb prints with: one JSON object or text on stdout, everything else on stderr.
 
-Colour follows the terminal and `NO_COLOR`; nothing printed depends on colour for its meaning.
+Colour follows the terminal and `NO_COLOR`; nothing printed depends on colour for its meaning. Invariant: text from
+documents, file names, questions and servers cannot drive the terminal, because its control characters are replaced.
+Proved by `tests/unit/app/test_output.py`.
 """
 
 import json
+import re
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+# C0 without newline and tab, DEL, C1, lone surrogates, and the marks that reorder what is shown around them.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_NARROWEST = 20
+
+
+def harmless(text: str) -> str:
+    """`text` with every character that could drive a terminal replaced; newlines and tabs stay."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def on_one_line(text: str) -> str:
+    """A name as it can be shown on one line: `harmless`, and without newlines and tabs."""
+    return harmless(re.sub("[\t\n\r]", "\N{REPLACEMENT CHARACTER}", text))
 
 
 def emit_json(value: Any) -> None:
@@ -20,20 +39,36 @@ def emit_json(value: Any) -> None:
 
 def console() -> "Console":
     """A rich console on stdout, for what the user asked for."""
-    from rich.console import Console
-
     # Piped output is read by programs and pagers: breaking its lines at 80 columns would help neither.
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    made: Console = _screen()(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if made.width < _NARROWEST:
+        made.width = _NARROWEST  # some terminals say they have no columns at all, and nothing would be printed
+    return made
 
 
 def error_console() -> "Console":
     """A rich console on stderr, for progress and notes."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
+    made: Console = _screen()(stderr=True, highlight=False)
+    return made
 
 
 def note(text: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    sys.stderr.write(harmless(text).rstrip("\n") + "\n")
     sys.stderr.flush()
+
+
+@cache
+def _screen() -> Any:
+    from rich.console import Console
+
+    class Screen(Console):
+        """A console that prints strings `harmless`, and leaves a reader who went away to `main`."""
+
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(harmless(text), **options)
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1; a closed pipe is no failure of ours
+
+    return Screen

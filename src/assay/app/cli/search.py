@@ -46,11 +46,12 @@ def command(
         return
     screen = output.console()
     if not hits:
-        output.note("Nothing found. assay ingest PATH puts documents in.")
+        output.note("Nothing found. assay ingest PATH puts documents in, if there are none yet.")
     for rank, hit in enumerate(hits, start=1):
         page = f", page {hit.passage.page}" if hit.passage.page else ""
         signals = "  ".join(f"{name} {value:.3f}" for name, value in hit.signals.items())
         screen.print(f"[bold]{rank:>2}[/]  ", end="")
-        screen.print(f"{hit.source}{page}  [{hit.passage.start}:{hit.passage.end}]", markup=False, style="bold")
+        place = f"{output.on_one_line(hit.source)}{page}  [{hit.passage.start}:{hit.passage.end}]"
+        screen.print(place, markup=False, style="bold")
         screen.print(f"    {signals}", style="dim", markup=False)
         screen.print("    " + " ".join(hit.passage.text.split())[:300], markup=False)

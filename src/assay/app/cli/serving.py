@@ -59,6 +59,8 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
     sys.stdout.flush()
     # uvicorn stops gracefully on SIGTERM and then raises it again: as Ctrl-C, so that the ledger is flushed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ctrl-C while the modules above were imported cancels this task at its next pause: not inside the server.
+    await asyncio.sleep(0)
     await server.serve(sockets=[listener])
 
 

@@ -94,9 +94,9 @@ def question_of(messages: list[ChatMessage]) -> str:
     )
 
 
-def openai_error(error: AssayError) -> dict[str, Any]:
-    """An error in OpenAI's shape."""
-    status = http_status(error)
+def openai_error(error: AssayError, *, status: int | None = None) -> dict[str, Any]:
+    """An error in OpenAI's shape. `status`: the HTTP status it leaves with, where not its class's."""
+    status = status or http_status(error)
     kind = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}.get(
         status, "invalid_request_error" if status < 500 else "server_error"
     )

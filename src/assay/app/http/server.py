@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,9 +21,11 @@ from assay.app.failures import http_status, log_level
 from assay.app.http import api, openai
 from assay.app.http.disconnect import ClientGone
 from assay.app.service import Service
-from assay.errors import AssayError, BadInput, LimitReached
+from assay.errors import AssayError, BadInput, LimitReached, NotFound
 
 log = logging.getLogger("assay.http")
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
@@ -50,7 +53,10 @@ def build(service: Service, *, max_request_kb: int = 256, lifespan: Lifespan = _
 
     app.include_router(openai.router(service))
     app.include_router(api.router(service))
+    app.add_api_route("/api/{rest:path}", _no_such_route, methods=_METHODS, include_in_schema=False)
+    app.add_api_route("/v1/{rest:path}", _no_such_route, methods=_METHODS, include_in_schema=False)
     app.add_exception_handler(AssayError, _failure)
+    app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ClientGone, _gone)
     app.add_exception_handler(Exception, _unexpected)
@@ -58,13 +64,14 @@ def build(service: Service, *, max_request_kb: int = 256, lifespan: Lifespan = _
     return app
 
 
-def error_response(request: Request, error: AssayError) -> JSONResponse:
-    """An error as JSON, in OpenAI's shape under /v1."""
+def error_response(request: Request, error: AssayError, *, status: int | None = None) -> JSONResponse:
+    """An error as JSON, in OpenAI's shape under /v1. `status`: another than its class has."""
+    status = status or http_status(error)
     log.log(log_level(error), "%s %s: %s", request.method, request.url.path, error.message)
     if request.url.path.startswith("/v1/"):
-        return JSONResponse(openai.openai_error(error), http_status(error))
+        return JSONResponse(openai.openai_error(error, status=status), status)
     body = {"error": {"code": error.slug, "message": error.message, "hint": error.hint}}
-    return JSONResponse(body, http_status(error))
+    return JSONResponse(body, status)
 
 
 async def _failure(request: Request, error: Exception) -> Response:
@@ -72,11 +79,30 @@ async def _failure(request: Request, error: Exception) -> Response:
     return error_response(request, error)
 
 
+async def _no_such_route(request: Request) -> None:
+    # Without this the page, mounted behind everything, would answer for the API: as text, and a wrong method as 404.
+    raise NotFound(f"There is no {request.method} {request.url.path}.", hint="See /openapi.json for what there is.")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses, such as a body it cannot parse."""
+    assert isinstance(error, HTTPException)
+    ours = BadInput(f"{error.detail}.", hint="See /openapi.json for what there is.")
+    response = error_response(request, ours, status=error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"] if part != "body")
-    message = f"{where}: {problem['msg']}" if where else str(problem["msg"])
+    if problem["type"] == "json_invalid":
+        message = f"The body is not JSON ({problem['ctx']['error']}, character {problem['loc'][-1]})."
+    elif not where:
+        message = "The body is not a JSON object, or not sent as content-type: application/json."
+    else:
+        message = f"{where}: {problem['msg']}."
     return error_response(request, BadInput(message, hint="See /openapi.json for what this route takes."))
 
 
@@ -129,8 +155,7 @@ class BodyLimit:
             hint="Send less, or raise server.max_request_kb.",
             code="request_too_large",
         )
-        response = error_response(Request(scope), error)
-        response.status_code = 413
+        response = error_response(Request(scope), error, status=413)
         await response(scope, receive, send)
 
 
