@@ -7,7 +7,6 @@ from pathlib import Path
 
 from beir import load, ndcg, peak_mb
 from haystack import Document, Pipeline
-
 from haystack.components.joiners import DocumentJoiner
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever, InMemoryEmbeddingRetriever
 from haystack.components.writers import DocumentWriter
