@@ -41,7 +41,8 @@ def console() -> "Console":
     """A rich console on stdout, for what the user asked for."""
     # Piped output is read by programs and pagers: breaking its lines at 80 columns would help neither.
     made: Console = _screen()(highlight=False, soft_wrap=not sys.stdout.isatty())
-    made.width = max(made.width, _NARROWEST)  # some terminals say they have no columns at all, and nothing would be printed
+    # Some terminals say they have no columns at all; nothing would be printed.
+    made.width = max(made.width, _NARROWEST)
     return made
 
 
