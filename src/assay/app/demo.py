@@ -26,8 +26,8 @@ QUESTIONS = (
 )
 
 # The planted change: what an engineer might try to save work. Its verdict is measured, not known.
-CHANGE_NAME = "answer from one passage instead of {k}"
-CHANGE = {"index.k": "1"}
+CHANGE_NAME = "quote one sentence from one passage instead of {sentences} from {k}"
+CHANGE = {"index.k": "1", "answers.sentences": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def run_demo(
     def scorer(case: Case, outcome: Outcome) -> float:
         return evidence_score(case, gold[case.id], outcome)
 
-    name = CHANGE_NAME.format(k=workspace.settings.index.k)
+    name = CHANGE_NAME.format(k=workspace.settings.index.k, sentences=workspace.settings.answers.sentences)
     incumbent = await measure(
         workspace.ask, cases, scorer=scorer, progress=lambda done: progress("as it is", done, len(cases))
     )

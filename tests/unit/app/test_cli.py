@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-from assay.app.cli.main import VERBS
+from assay.app.cli.ingest import print_report
+from assay.app.cli.main import VERBS, _ended
+from assay.index.ingest import IngestReport
+from assay.index.intake import Failure
 
 
 @pytest.fixture
@@ -134,7 +137,86 @@ def test_a_bad_database_url_is_said(run):
     assert "PostgreSQL" in done.stderr
 
 
-def test_output_into_a_closed_pipe_is_quiet(tmp_path):
-    command = f"{sys.executable} -m assay.app.cli.main config | head -1"
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [("| head -1; exit ${PIPESTATUS[0]}", 0), (">&-", 0), (">/dev/full", 2)],
+    ids=["closed pipe", "no stdout", "full disk"],
+)
+def test_output_that_cannot_be_written_ends_without_a_traceback(tmp_path, redirection, code):
+    if "/dev/full" in redirection and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    command = ["bash", "-c", f"{sys.executable} -m assay.app.cli.main config {redirection}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
+    assert ("No space left" in done.stderr) == (code == 2)
+
+
+def test_with_json_a_usage_error_is_one_object_too(run):
+    done = run("ask", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+    assert "QUESTION" in done.stderr
+
+
+def test_a_bug_of_ours_exits_5_with_the_traceback_and_one_object(capsys):
+    assert _ended(ZeroDivisionError("a bug"), as_json=True) == 5
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["error"]["code"] == "internal"
+    assert "ZeroDivisionError" in printed.err
+
+
+def test_an_interrupt_exits_130_with_one_object(capsys):
+    assert _ended(KeyboardInterrupt(), as_json=True) == 130
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["error"]["code"] == "interrupted"
+    assert printed.err == "Interrupted.\n"
+
+
+def test_characters_the_terminal_lacks_become_question_marks(run, tmp_path):
+    workspace = tmp_path / "münchen"
+    workspace.mkdir()
+    done = run("config", ASSAY_HOME=str(workspace), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "m?nchen" in done.stdout
+
+
+def test_init_that_fails_leaves_the_settings_as_they_were(run, tmp_path):
+    (tmp_path / "assay.toml").write_text("[index]\nk = 5\n", encoding="utf-8")
+    (tmp_path / "assay.toml.part").mkdir()  # so that nothing can be written there, not even by root
+    done = run("init", "--force")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert (tmp_path / "assay.toml").read_text(encoding="utf-8") == "[index]\nk = 5\n"
+
+
+def test_a_workspace_that_cannot_be_marked_as_derived_is_said(run, tmp_path):
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / ".gitignore").symlink_to(tmp_path / "nowhere" / "file")
+    done = run("trace", ASSAY_HOME=str(workspace))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_the_weights_of_a_server_are_not_claimed_to_be_here(run):
+    done = run("models", "list", "--set", "models.chat=some-model", "--set", "models.chat_base_url=http://x/v1")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("chat")]
+    assert line.split() == ["chat", "some-model", "at", "http://x/v1"]
+
+
+@pytest.mark.parametrize(("question", "said"), [("  ", "empty"), ("x" * 5000, "characters")])
+def test_a_search_for_nothing_or_for_a_book_is_refused(run, question, said):
+    done = run("search", question)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_report_of_nothing_says_so_and_one_of_failures_says_what_to_do(capsys):
+    failure = Failure("a\x1b[31m.pdf", "encrypted", "a\x1b[31m.pdf is encrypted", "Save a copy without a password.")
+    print_report(IngestReport(0, 0, 0, 0, 0, ()))
+    assert "nothing to read" in capsys.readouterr().err
+    print_report(IngestReport(1, 2, 2, 0, 0, (failure,)))
+    said = capsys.readouterr().err
+    assert "[31m.pdf is encrypted.\n    Save a copy without a password.\n" in said
+    assert "\x1b" not in said

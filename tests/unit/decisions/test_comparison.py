@@ -258,3 +258,13 @@ def test_words_of_a_worse_and_of_an_own_scale():
     assert own.startswith("B is better than A by 0.75")
     assert "points" not in own
     assert "90% interval" in own
+
+
+def test_what_only_one_side_recorded_is_said():
+    scores = [0, 1] * 10
+    priced = results(scores, cost_usd=[0.01] * 20)
+    assert compare(results(scores), priced).notes == ("Only B has cost_usd, so it is not compared.",)
+    assert compare(priced, results(scores)).notes == ("Only A has cost_usd, so it is not compared.",)
+    assert compare(priced, priced).notes == ()
+    timed = results(scores, latency_ms=[10.0] * 20)
+    assert compare(results(scores), timed).notes == ("Only B has latency_ms, so it is not compared.",)

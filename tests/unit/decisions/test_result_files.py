@@ -149,3 +149,10 @@ def test_a_pipe_is_a_file_too(tmp_path):
     writer.start()
     assert read_results(pipe) == [Scored("q", 1.0)]
     writer.join()
+
+
+@pytest.mark.parametrize("content", ['[{"case": "q1", "score": 1}]', '[\n  {"case": "q1"}\n]'])
+def test_one_json_array_is_refused_with_the_way_out(written, content):
+    with pytest.raises(BadInput) as caught:
+        read_results(written(content))
+    assert "jq -c '.[]'" in caught.value.hint

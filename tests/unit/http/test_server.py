@@ -67,6 +67,34 @@ async def test_a_wrong_body_is_answered_with_what_is_wrong(served, body):
     assert reply["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("data", "headers", "said"),
+    [
+        (b'{"question":', {"Content-Type": "application/json"}, "not JSON"),
+        (b"[" * 10_000, {"Content-Type": "application/json"}, "parsing"),
+        (b"[]", {"Content-Type": "application/json"}, "JSON object"),
+        (b'{"question": "x"}', {"Content-Type": "text/plain"}, "content-type: application/json"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/ask", "/v1/chat/completions"])
+async def test_a_body_that_is_no_object_is_said_in_one_shape(served, data, headers, said, path):
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(f"{served.url}{path}", data=data) as response,
+    ):
+        assert response.status == 400
+        error = (await response.json())["error"]
+    assert said in error["message"]
+    assert "code" in error
+
+
+@pytest.mark.parametrize("path", ["/api/ask", "/api/nope", "/v1/embeddings", "/v1/models/no/such"])
+async def test_what_the_api_does_not_have_it_says_as_json(served, path):
+    status, reply = await get(f"{served.url}{path}")
+    assert (status, reply["error"]["code"]) == (404, "not_found")
+    assert f"GET {path}" in reply["error"]["message"]
+
+
 async def test_a_large_body_is_refused_declared_or_not(served):
     large = json.dumps({"question": "x" * 20_000}).encode()
 
@@ -79,6 +107,8 @@ async def test_a_large_body_is_refused_declared_or_not(served):
             async with session.post(f"{served.url}/api/ask", data=data) as response:
                 assert response.status == 413
                 assert (await response.json())["error"]["code"] == "request_too_large"
+        async with session.post(f"{served.url}/v1/chat/completions", data=large) as response:
+            assert (await response.json())["error"]["type"] == "invalid_request_error", "waiting would not help"
 
 
 async def test_documents_and_status(served):

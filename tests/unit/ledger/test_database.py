@@ -108,6 +108,13 @@ def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
         open_database(sqlite_url(tmp_path / "assay.db"))
 
 
+def test_a_disk_that_fails_is_no_reason_to_throw_the_database_away(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "assay.db"))
+    with pytest.raises(Conflict, match="disk failed") as caught, database.read():
+        raise sa.exc.OperationalError("select", {}, sqlite3.OperationalError("disk I/O error"))
+    assert "Move it away" not in caught.value.hint
+
+
 def test_a_damaged_database_is_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "assay.db"
     database = open_database(sqlite_url(path))

@@ -10,7 +10,7 @@ from assay.app.service import Service
 from assay.app.shapes import hits_shape, outcome_shape
 from assay.index.hit import Filter
 
-Question = Annotated[str, Field(min_length=1, max_length=8000, examples=["What is a context window?"])]
+Question = Annotated[str, Field(min_length=1, max_length=4000, examples=["What is a context window?"])]
 
 
 class Scope(BaseModel):
