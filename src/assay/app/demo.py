@@ -25,9 +25,9 @@ QUESTIONS = (
     "What is the capital of Australia?",
 )
 
-# The planted change: what an engineer might try to save work. Its verdict is measured, not known.
-CHANGE_NAME = "quote one sentence from one passage instead of {sentences} from {k}"
-CHANGE = {"index.k": "1", "answers.sentences": "1"}
+# The planted change: what somebody asks for after reading one refusal. Its verdict is measured, not known.
+CHANGE_NAME = "always answer, never decline"
+CHANGE = {"answers.decline_below": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def run_demo(
     def scorer(case: Case, outcome: Outcome) -> float:
         return evidence_score(case, gold[case.id], outcome)
 
-    name = CHANGE_NAME.format(k=workspace.settings.index.k, sentences=workspace.settings.answers.sentences)
+    name = CHANGE_NAME
     incumbent = await measure(
         workspace.ask, cases, scorer=scorer, progress=lambda done: progress("as it is", done, len(cases))
     )
