@@ -1,7 +1,7 @@
 """`assay ingest`: read, cut and embed documents into the workspace."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -51,25 +51,10 @@ def command(
             "Interrupted; what was stored is kept.", hint="Run the same command again to go on."
         ) from None
     if as_json:
-        output.emit_json(report_shape(report))
+        output.emit_json(report.as_json())
     else:
         print_report(report)
     return 1 if report.failed else 0
-
-
-def report_shape(report: "IngestReport") -> dict[str, Any]:
-    """The object of `assay ingest --json`."""
-    return {
-        "documents": report.documents,
-        "passages": report.passages,
-        "embedded": report.embedded,
-        "unchanged": report.unchanged,
-        "removed": report.removed,
-        "failed": [
-            {"path": failure.path, "code": failure.code, "hint": failure.hint, "message": failure.message}
-            for failure in report.failed
-        ],
-    }
 
 
 def print_report(report: "IngestReport") -> None:
