@@ -22,6 +22,7 @@ from assay.index.ingest import ingest_documents
 from assay.index.store import Store
 from assay.ledger.database import open_database, sqlite_url
 from assay.models.minilm import MiniLMEmbedder
+from assay.models.minilm_graph import FUSIONS_TO_SKIP
 from assay.models.onnx_threads import open_session
 from assay.models.pinned import MINILM
 from assay.models.weights import fetch
@@ -88,7 +89,7 @@ async def main(limit: int, rounds: int) -> None:
     embedder = MiniLMEmbedder.load()
     documents = load(limit)
     graph = fetch(MINILM) / "minilm-int8.onnx"
-    sessions = [open_session(graph, hint="") for _ in range(os.cpu_count() or 1)]
+    sessions = [open_session(graph, hint="", skip=FUSIONS_TO_SKIP) for _ in range(os.cpu_count() or 1)]
     ratios, ours, bare = [], [], []
     for _ in range(rounds):
         seconds, texts = await ingest_once(documents, embedder)

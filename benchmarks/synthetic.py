@@ -9,15 +9,23 @@ from numpy.typing import NDArray
 
 from assay.documents.document import Document
 from assay.models.embedder import Embedder, Kind
+from assay.models.pinned import MINILM
+from assay.models.weights import fetch, verified
 
-WORDS = 20_000
+
+def english_words() -> list[str]:
+    """The whole words among the embedder's word pieces, about 20,000: one piece each, as most of a question's are."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(verified(fetch(MINILM), MINILM.members[1])))
+    return sorted(word for word in tokenizer.get_vocab() if len(word) > 2 and word.isascii() and word.isalpha())
 
 
-def documents(passages: int, *, per_document: int = 20, words: int = 30, seed: int = 7) -> Iterator[Document]:
+def documents(passages: int, *, per_document: int = 20, words: int = 120, seed: int = 7) -> Iterator[Document]:
     """Documents of Zipf-distributed words; each paragraph becomes about one passage."""
     generator = random.Random(seed)
-    weights = [1 / (rank + 10) for rank in range(WORDS)]
-    vocabulary = [f"w{hashlib.sha1(str(i).encode()).hexdigest()[:7]}" for i in range(WORDS)]
+    vocabulary = english_words()
+    weights = [1 / (rank + 10) for rank in range(len(vocabulary))]
     for number in range(passages // per_document):
         drawn = generator.choices(vocabulary, weights, k=words * per_document)
         paragraphs = [" ".join(drawn[i * words : (i + 1) * words]) + "." for i in range(per_document)]

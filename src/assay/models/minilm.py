@@ -57,7 +57,8 @@ class MiniLMEmbedder:
 
         self.digest = f"{minilm_graph.RECIPE}:{MAX_TOKENS}:{MINILM.members[0].sha256[:16]}"
         self._threads = threads or os.cpu_count() or 1
-        self._session = open_session(graph, hint="Delete that file: it is made again at the next start.")
+        hint = "Delete that file: it is made again at the next start."
+        self._session = open_session(graph, hint=hint, skip=minilm_graph.FUSIONS_TO_SKIP)
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,11 @@ from typing import Any
 from assay.errors import Corrupt
 
 
-def open_session(graph: Path, *, hint: str) -> Any:
-    """A session whose runs use the calling thread alone, so several may run at once. Raises `Corrupt` with `hint`."""
+def open_session(graph: Path, *, hint: str, skip: Sequence[str] = ()) -> Any:
+    """A session whose runs use the calling thread alone, so several may run at once. Raises `Corrupt` with `hint`.
+
+    `skip` names steps of the optimiser to leave out.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -21,7 +24,8 @@ def open_session(graph: Path, *, hint: str) -> Any:
     # A spinning thread would steal a core from the chat model.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        return ort.InferenceSession(str(graph), options, providers=providers, disabled_optimizers=list(skip))
     except Exception as error:  # onnxruntime raises a class of its own for each way a file can be bad
         reason = " ".join(str(error).split())[:200]
         raise Corrupt(f"onnxruntime cannot load {graph}: {reason}", hint=hint) from error
