@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assay.index.changes import Changes
 from assay.index.dense import DenseIndex
-from assay.index.lock import held
+from assay.ledger.lock import held
 from assay.index.store import Store
 from assay.ledger.database import open_database, sqlite_url
 from index_corpus import DIGEST, DIMENSIONS, document, entry, put, vector

@@ -1,1 +1,1 @@
-"""What stands between a caller and a model. Empty until its first feature lands."""
+"""What stands between a caller and a model: cache, budget, pace. Each is a ChatModel around a ChatModel."""

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.index.changes import Changes, State
-from assay.index.lock import held
+from assay.ledger.lock import held
 from assay.index.stamp import Stamp, checksum, disk_errors, intact, read_stamp, write_stamp
 
 _FORMAT = 2

@@ -29,7 +29,7 @@ from assay.index.insertion import (
     missing_vectors,
     next_generation,
 )
-from assay.index.lock import held, holder
+from assay.ledger.lock import held, holder
 from assay.index.records import Counts, DocumentRecord, Entry, Known, StoredPassage, text_hash
 from assay.ledger.database import Database
 

@@ -17,6 +17,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -30,7 +31,7 @@ from functools import partial
 from pathlib import Path
 
 from assay.errors import AssayError, Conflict, Corrupt, Interrupted, LimitReached, MissingExtra, NotFound, Refused
-from assay.models.lock import locked
+from assay.ledger.lock import held
 from assay.models.pinned import EVERY_PINNED, Member, Pinned
 
 Progress = Callable[[int, int], None]
@@ -275,10 +276,9 @@ def _make(target: Path, record: Path, made_from: Mapping[str, object], make: Cal
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def _lock(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Held by one process and one task at a time, for one folder of weights."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return locked(folder.parent / f"{folder.name}.lock")
+def _lock(folder: Path) -> contextlib.AbstractContextManager[bool]:
+    """Held by one process and one task at a time, for one folder of weights; waits for whoever fetches them."""
+    return held(folder.parent / f"{folder.name}.lock", wait_seconds=math.inf)
 
 
 @contextlib.contextmanager

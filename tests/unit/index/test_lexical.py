@@ -10,7 +10,7 @@ from assay.errors import BadSetting
 from assay.index.changes import Changes
 from assay.index.hit import Filter
 from assay.index.lexical import LexicalIndex
-from assay.index.lock import held
+from assay.ledger.lock import held
 from assay.index.store import Store
 from assay.ledger.database import Database, open_database, sqlite_url
 from index_corpus import document, put, search_index
