@@ -109,11 +109,12 @@ def handbook() -> Corpus:
     asked = []
     for number, line in enumerate((HANDBOOK / "questions.jsonl").read_text("utf-8").splitlines(), start=1):
         row = json.loads(line)
-        golds = tuple(gold["quote"] for gold in row.get("gold", []))
-        document = row["gold"][0]["document"] if row.get("gold") else ""
+        evidence = row.get("evidence", [])
+        golds = tuple(piece["quote"] for piece in evidence)
+        document = evidence[0]["document"] if evidence else ""
         asked.append(
             Asked(
-                row["case"],
+                row["id"],
                 row["question"],
                 row["answerable"],
                 document,

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from assay.gateway.budget import Budget
+from assay.gateway.pace import Pace
+from assay.ledger.database import Database
+from assay.ledger.values import Values
 from assay.models.catalogue import chat_model, embedder
 from assay.models.llama import EmbeddedChat
 from assay.models.minilm import MiniLMEmbedder
@@ -187,3 +191,12 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback goes direct, whatever this machine's environment says."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def gateway_parts(sqlite_database: Database) -> Iterator[dict[str, Any]]:
+    """What a whole stack of the gateway's wrappers is made with, over a new database."""
+    values, budget = Values(sqlite_database), Budget(5.0, database=sqlite_database, run_id="run")
+    yield {"values": values, "budget": budget, "pace": Pace()}
+    budget.close()
+    values.close()

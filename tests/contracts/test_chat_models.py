@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assay.errors import BadInput, Garbled
+from assay.gateway.stack import stacked_chat
 from assay.models.chat import ChatModel, ChatRequest, Message
 from assay.models.llama import EmbeddedChat
 from assay.models.openai_chat import OpenAIChat
@@ -29,11 +30,11 @@ def asked(text: str = "Say hello.", **options: object) -> ChatRequest:
     return ChatRequest((Message("user", text),), **{"max_tokens": 5, **options})  # type: ignore[arg-type]
 
 
-def scripted() -> ScriptedChat:
-    return ScriptedChat(lambda request: '{"grade": 2}' if request.schema else "The answer is forty two.")
+def scripted(**options: str) -> ScriptedChat:
+    return ScriptedChat(lambda request: '{"grade": 2}' if request.schema else "The answer is forty two.", **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["scripted", "embedded", "openai"])
+@pytest.fixture(params=["scripted", "embedded", "openai", "stacked", "stacked openai"])
 async def chat(
     request: pytest.FixtureRequest, embedded_chat: EmbeddedChat, server: Any, no_proxy: None
 ) -> AsyncIterator[ChatModel]:
@@ -41,10 +42,19 @@ async def chat(
         yield scripted()
     elif request.param == "embedded":
         yield embedded_chat
-    else:
+    elif request.param == "openai":
         model = OpenAIChat("gpt-test", Wire(server.url, key="sk-secret"), window=2048)
         yield model
         await model.aclose()
+    else:
+        options = request.getfixturevalue("gateway_parts")
+        inner: ChatModel = scripted(name="gpt-4o-mini", provider="openai")
+        if request.param == "stacked openai":
+            wire = Wire(server.url, key="sk-secret", max_retries=0)
+            inner = OpenAIChat("gpt-4o-mini", wire, window=2048, provider="openai")
+        model_around = stacked_chat(inner, timeout_seconds=30, **options)
+        yield model_around
+        await model_around.aclose()
 
 
 async def test_it_is_a_chat_model(chat: ChatModel) -> None:
@@ -89,6 +99,12 @@ async def test_json_that_is_cut_off_is_garbled_never_returned(chat: ChatModel) -
     with pytest.raises(Garbled, match="cut off") as caught:
         await chat.complete(asked(schema=SCHEMA, max_tokens=1))
     assert caught.value.hint
+
+
+async def test_a_lenient_request_gets_the_reply_as_it_is(chat: ChatModel) -> None:
+    completion = await chat.complete(asked(schema=SCHEMA, max_tokens=1, lenient=True))
+    assert completion.finish_reason == "length"
+    assert len(completion.text) < len('{"grade": 2}')
 
 
 async def test_logprobs_come_when_asked_for(chat: ChatModel) -> None:

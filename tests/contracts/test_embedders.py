@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.gateway.stack import stacked_embedder
 from assay.models.embedder import Embedder
 from assay.models.minilm import MiniLMEmbedder
 from assay.models.openai_embedder import OpenAIEmbedder
@@ -17,7 +18,7 @@ from assay.models.wire import Wire
 TEXTS = ["A dog barks.", "", "Zwölf Boxkämpfer", "A dog barks.", "x" * 3000, "tax law " * 400, "😀 \ud83d lone"]
 
 
-@pytest.fixture(params=["scripted", "embedded", "openai"])
+@pytest.fixture(params=["scripted", "embedded", "openai", "stacked embedded", "stacked openai"])
 async def embedder(
     request: pytest.FixtureRequest, embedded_embedder: MiniLMEmbedder, server: Any, no_proxy: None
 ) -> AsyncIterator[Embedder]:
@@ -25,10 +26,19 @@ async def embedder(
         yield ScriptedEmbedder()
     elif request.param == "embedded":
         yield embedded_embedder
-    else:
+    elif request.param == "openai":
         model = OpenAIEmbedder("embed-test", Wire(server.url), dimensions=server.dimensions)
         yield model
         await model.aclose()
+    else:
+        options = request.getfixturevalue("gateway_parts")
+        if request.param == "stacked openai":
+            wire = Wire(server.url, max_retries=0)
+            priced = OpenAIEmbedder("text-embedding-3-small", wire, dimensions=server.dimensions)
+            yield stacked_embedder(priced, provider="openai", **options)
+            await priced.aclose()
+        else:
+            yield stacked_embedder(embedded_embedder, provider="embedded", **options)
 
 
 async def test_it_is_an_embedder(embedder: Embedder) -> None:

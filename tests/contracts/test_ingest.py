@@ -136,6 +136,55 @@ async def test_vanished_files_go_and_nothing_else(
     assert (report.removed, report.failed) == (1, ())
 
 
+@pytest.mark.parametrize("how", ["renamed", "emptied", "not mounted", "a link to nothing", "only a cache"])
+async def test_a_folder_that_is_gone_or_empty_is_refused_until_its_documents_are_given_up(
+    store: Store, embedder: Counting, folder: Path, tmp_path: Path, how: str
+) -> None:
+    (tmp_path / "other.txt").write_text("Another file.\n")
+    await _ingest(store, embedder, folder, folder / "a.md", tmp_path / "other.txt", base=tmp_path)
+    before = _sources(store)
+    folder.rename(tmp_path / "elsewhere")
+    paths = [tmp_path / "other.txt", folder]
+    if how == "a link to nothing":
+        folder.symlink_to(tmp_path / "nowhere")
+    elif how == "not mounted":
+        paths = [tmp_path / "other.txt", folder / "deep"]
+    elif how != "renamed":
+        folder.mkdir()
+        if how == "only a cache":
+            (folder / "__pycache__").mkdir()
+    lost = 1 if how == "not mounted" else 3
+    (tmp_path / "other.txt").write_text("Another file, changed.\n")
+    texts = len(embedder.texts)
+    with pytest.raises(Conflict, match="one document" if lost == 1 else "3 documents") as caught:
+        await _ingest(store, embedder, *paths, base=tmp_path)
+    assert str(paths[1]) in caught.value.message
+    assert "--remove-missing" in caught.value.hint
+    assert (_sources(store), len(embedder.texts)) == (before, texts), "refused before anything is done"
+    report = await _ingest(store, embedder, *paths, base=tmp_path, remove_missing=True)
+    assert report.removed == lost
+    assert len(_sources(store)) == 4 - lost
+    assert [f.code for f in report.failed if how != "a link to nothing"] == []
+    again = await _ingest(store, embedder, paths[0], base=tmp_path)
+    assert (again.removed, again.unchanged) == (0, 1)
+
+
+async def test_a_folder_that_goes_away_while_it_is_read_keeps_its_documents(
+    store: Store, embedder: Counting, folder: Path, tmp_path: Path
+) -> None:
+    await _ingest(store, embedder, folder, base=tmp_path)
+    (folder / "a.md").write_text("Changed.\n")
+
+    def unmount(_progress: IngestProgress) -> None:
+        if folder.exists():
+            folder.rename(tmp_path / "elsewhere")
+
+    (folder / "deep" / "c.txt").unlink()  # the one file this run would find gone
+    with pytest.raises(Conflict, match="one document"):
+        await _ingest(store, embedder, folder, base=tmp_path, progress=unmount)
+    assert "docs/deep/c.txt" in _sources(store)
+
+
 async def test_a_hidden_file_named_once_outlives_an_ingest_of_its_folder(
     store: Store, embedder: Counting, folder: Path, tmp_path: Path
 ) -> None:

@@ -155,6 +155,8 @@ def test_documents_are_listed_by_what_their_source_or_title_holds(store: Store) 
     assert [d.source for d in store.documents(matching="zebra")] == ["docs/a"]
     assert [d.source for d in store.documents(matching="%")] == ["docs/a"]
     assert store.documents(matching="_") == []
+    put(store, document("four", "4\n", title="École"))
+    assert [d.source for d in store.documents(matching="Éco")] == ["four"]
 
 
 def test_changes_tell_what_came_and_what_went(store: Store) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from assay.index.changes import Changes
 from assay.index.dense import DenseIndex
-from assay.ledger.lock import held
 from assay.index.store import Store
 from assay.ledger.database import open_database, sqlite_url
+from assay.ledger.lock import held
 from index_corpus import DIGEST, DIMENSIONS, document, entry, put, vector
 
 

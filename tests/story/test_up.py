@@ -83,6 +83,7 @@ def test_what_was_asked_is_in_the_ledger_after_sigterm(up, tmp_path):
         answer = json.load(response)
     assert answer["outcome"] == "answer"
     assert "thirty days" in answer["text"]
+    assert get(f"{url}/healthz")["models"] == {"embedder": "ready"}, "a quote needs no chat model, so none is loaded"
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=15)
     command = [sys.executable, "-m", "assay.app.cli.main", "trace", answer["trace_id"], "--json"]

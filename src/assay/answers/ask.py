@@ -9,7 +9,7 @@ every citation that leaves here was checked to be the exact characters of its do
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 
 from assay.answers.candidates import signals
@@ -23,7 +23,7 @@ from assay.answers.quote import best_sentences, quoted_text, sentence_scores
 from assay.answers.settings import AnswerSettings
 from assay.answers.verify import check_verbatim
 from assay.answers.write import Written, citation, cited, may_refuse, refusal
-from assay.errors import BadInput
+from assay.errors import BadInput, Upstream
 from assay.index.hit import Filter, Hit, Retriever
 from assay.ledger.spans import Span, span
 from assay.models.chat import ChatModel, ChatRequest, Completion, Usage
@@ -47,8 +47,9 @@ async def ask(
 ) -> Outcome:
     """An answer with verified citations, or why there is none.
 
-    Raises BadInput for a question that is empty or too long, Upstream where the model's server fails,
-    LimitReached where the model's window holds no passage.
+    Raises BadInput for a question that is empty or too long, Upstream where the server of a model that writes
+    fails, LimitReached where the model's window holds no passage. A quote needs no model: where one fails to put a
+    phrase before it, the answer is the quote and a flag says so.
     """
     asking = _Asking(retriever, embedder, model, settings, where, emit=lambda _event: None)
     return await asking.answer(question)
@@ -84,6 +85,16 @@ async def stream(
         await asyncio.wait([working])
 
 
+def writes(settings: AnswerSettings, *, provider: str) -> bool:
+    """Whether a model of this provider writes the answers; else they are quotes."""
+    return settings.style == "write" or (settings.style == "auto" and provider != "embedded")
+
+
+def needs_model(settings: AnswerSettings, *, provider: str) -> bool:
+    """Whether answers under these settings call a model of this provider at all."""
+    return settings.phrase or writes(settings, provider=provider)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asking:
     """One question on its way."""
@@ -113,13 +124,9 @@ class _Asking:
             retrieving.set("hits", len(hits))
         if not hits:
             return Declined(reason(question, hits), hits)
-        if self.model is None or not self._writes(self.model):
+        if self.model is None or not writes(self.settings, provider=self.model.provider):
             return await self._quote(question, hits)
         return await self._write(question, hits, self.model)
-
-    def _writes(self, model: ChatModel) -> bool:
-        style = self.settings.style
-        return style == "write" or (style == "auto" and model.provider != "embedded")
 
     async def _quote(self, question: Question, hits: tuple[Hit, ...]) -> Outcome:
         self.emit(Progress("pack", f"{len(hits)} passages"))
@@ -132,16 +139,19 @@ class _Asking:
             packing.set("confidence", sure)
         if not chosen or sure < self.settings.decline_below:
             return Declined(reason(question, hits), hits, confidence=sure)
-        phrase, usage = "", Usage()
+        phrase, usage, flags = "", Usage(), tuple[str, ...]()
         if self.settings.phrase and self.model is not None:
-            phrase, usage = await self._phrase(question, chosen[0].text, self.model)
+            try:
+                phrase, usage = await self._phrase(question, chosen[0].text, self.model)
+            except (Upstream, BadInput) as error:
+                flags = (f"{self.model.name} put no phrase before the quote: {error.message}",)
         text = quoted_text(chosen, phrase=phrase)
         citations = tuple(citation(sentence, marker) for marker, sentence in enumerate(chosen, start=1))
         self._verify(citations, hits)
         self.emit(TextPiece(text))
         # Quoting without a call costs nothing, whatever model is set.
         cost = cost_usd(self.model.provider, self.model.name, usage) if self.model and usage.total else 0.0
-        return Answer(text, citations, hits, usage=usage, cost_usd=cost, confidence=sure)
+        return Answer(text, citations, hits, usage=usage, cost_usd=cost, confidence=sure, flags=flags)
 
     async def _phrase(self, question: Question, sentence: str, model: ChatModel) -> tuple[str, Usage]:
         """A phrase of the sentence that answers by itself, or nothing where the check does not support one."""
@@ -157,7 +167,7 @@ class _Asking:
         if packed is None:
             return Declined(reason(question, hits), hits, confidence=sure)
         self.emit(Progress("generate", model.name))
-        with span("generate", {"model": model.name, "provider": model.provider}) as generating:
+        with span("generate", {"model": model.name, "provider": model.provider}) as generating, _quotes_hinted():
             completion = await self._generated(packed, model)
             cost = cost_usd(model.provider, model.name, completion.usage)
             _record(generating, packed, completion, cost)
@@ -231,6 +241,16 @@ class _Asking:
         with span("verify") as verifying:
             check_verbatim(citations, hits)
             verifying.set("citations", len(citations))
+
+
+@contextlib.contextmanager
+def _quotes_hinted() -> Iterator[None]:
+    """What fails here says that quoting would not have."""
+    try:
+        yield
+    except Upstream as error:
+        error.hint = f"{error.hint} To answer by quotes alone, set answers.style to quote.".strip()
+        raise
 
 
 def _record(generating: Span, packed: Packed, completion: Completion, cost: float | None) -> None:

@@ -27,7 +27,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A cited answer. `text` carries [n] markers; `flags` are claims whose support failed.
+    """A cited answer. `text` carries [n] markers; `flags` say in a sentence each what did not hold or was left out.
 
     `confidence` is in [0, 1]: the estimated probability that the passages hold the answer.
     """

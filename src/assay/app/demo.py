@@ -14,8 +14,10 @@ from assay.answers.outcome import Outcome
 from assay.app.wiring import Workspace
 from assay.decisions.compare import Comparison, Scored, compare
 from assay.errors import Conflict, Corrupt
-from assay.evals.cases import Case, load_cases, resolve
+from assay.evals.case import Case
+from assay.evals.cases import read_cases
 from assay.evals.evidence import evidence_score
+from assay.evals.gold import Texts, resolve_all
 from assay.evals.measure import Measured, measure
 from assay.stats import Interval, mean_interval
 
@@ -83,8 +85,9 @@ async def run_demo(
         answered(question, outcome)
         answers.append((question, outcome))
 
-    texts = {row.source: (await workspace.document(row.id)).text for row in await workspace.documents()}
-    gold = {case.id: resolve(case, texts) for case in cases}
+    texts = Texts({row.source: (await workspace.document(row.id)).text for row in await workspace.documents()})
+    golds = resolve_all(cases, texts, required=True)
+    gold = {case.id: pieces for case, pieces in zip(cases, golds, strict=True)}
 
     def scorer(case: Case, outcome: Outcome) -> float:
         return evidence_score(case, gold[case.id], outcome)
@@ -109,7 +112,7 @@ async def run_demo(
 
 def demo_cases() -> list[Case]:
     """The questions that ship with the handbook."""
-    return load_cases(handbook_folder() / "questions.jsonl")
+    return read_cases(handbook_folder() / "questions.jsonl")
 
 
 def scored(measured: Measured) -> Scored:

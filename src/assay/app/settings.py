@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from assay.answers.settings import AnswerSettings
 from assay.documents.settings import DocumentSettings
 from assay.errors import BadSetting
+from assay.evals.settings import EvalSettings
 from assay.index.settings import IndexSettings
 from assay.ledger.settings import LedgerSettings
 from assay.models.settings import ModelSettings
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     index: IndexSettings = IndexSettings()
     models: ModelSettings = ModelSettings()
     answers: AnswerSettings = AnswerSettings()
+    evals: EvalSettings = EvalSettings()
     ledger: LedgerSettings = LedgerSettings()
     server: ServerSettings = ServerSettings()
 
@@ -117,7 +119,8 @@ def variable_of(key: str) -> str:
 
 
 def settings_file(environ: Mapping[str, str], folder: Path) -> Path | None:
-    """The settings file in force: `ASSAY_CONFIG`, or assay.toml in `folder` where it exists."""
+    """The settings file in force: `ASSAY_CONFIG`, or assay.toml in `folder` where it exists. Raises BadSetting where
+    either is something else than a file."""
     named = environ.get("ASSAY_CONFIG")
     if named:
         path = Path(named)
@@ -125,7 +128,12 @@ def settings_file(environ: Mapping[str, str], folder: Path) -> Path | None:
             raise BadSetting(f"ASSAY_CONFIG names {named}, which is not a file.", hint="Correct or unset ASSAY_CONFIG.")
         return path
     path = folder / FILE_NAME
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    if os.path.lexists(path):
+        what = "a link to nothing" if not path.exists() else "a folder" if path.is_dir() else "not a file"
+        raise BadSetting(f"{path} is {what}.", hint="Move it away; assay init writes a settings file.")
+    return None
 
 
 def load_settings(

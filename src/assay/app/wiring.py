@@ -1,25 +1,31 @@
 """The only place that names concrete parts: settings in, an open workspace out.
 
-A `Workspace` is a `Service`. Models load on demand, once, in the background or in the foreground; everything
-that needs them waits. The database opens first and closes last.
+A `Workspace` is a `Service`. Models load where the settings have a use for them; everything that needs one
+waits (`assay.app.loading`). The database opens first and closes last.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryDirectory
+from typing import Any, TypedDict
 
 from assay.answers import ask as asking
 from assay.answers.outcome import AnswerEvent, Outcome
+from assay.answers.settings import AnswerSettings
 from assay.app.daemon import in_daemon_thread
+from assay.app.loading import LoadedModels, roles_in_use
 from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
 from assay.app.settings import Settings, SettingsInForce
+from assay.documents.document import Document
 from assay.errors import AssayError, BadSetting
 from assay.index.beir import bench_retrieval, load_beir
-from assay.index.hit import Filter, Hit, Mode
-from assay.index.ingest import IngestProgress, IngestReport, ingest
+from assay.index.changes import Changes
+from assay.index.copied import copied
+from assay.index.hit import Filter, Hit, Mode, Retriever
+from assay.index.ingest import IngestProgress, IngestReport, ingest, ingest_documents
 from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.store import Store
 from assay.ledger.database import Database, open_database, sqlite_url
@@ -28,9 +34,6 @@ from assay.ledger.traces import Trace, load
 from assay.models import catalogue
 from assay.models.chat import ChatModel
 from assay.models.embedder import Embedder
-from assay.models.reranker import Reranker
-
-Role = Literal["embedder", "chat", "reranker"]
 
 
 def workspace_home() -> Path:
@@ -105,10 +108,25 @@ async def bench_beir(
     return bench.as_json()
 
 
+class _Parts(TypedDict):
+    retriever: Retriever
+    embedder: Embedder
+    model: ChatModel | None
+    settings: AnswerSettings
+
+
 class Workspace:
     """A folder of documents, their index and their ledger, answering questions. Implements `Service`."""
 
-    def __init__(self, home: Path, in_force: SettingsInForce, database: Database, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        home: Path,
+        in_force: SettingsInForce,
+        database: Database,
+        recorder: Recorder,
+        *,
+        models: LoadedModels | None = None,
+    ) -> None:
         self.home = home
         self.base = home.parent
         self.in_force = in_force
@@ -117,20 +135,18 @@ class Workspace:
         self.database = database
         self.recorder = recorder
         self.store = Store(database)
-        self._embedder: Embedder | None = None
-        self._chat: ChatModel | None = None
-        self._reranker: Reranker | None = None
+        self._in_use = roles_in_use(self.settings)
+        self._models = models or LoadedModels(self.settings.models, in_use=self._in_use)
         self._index: SearchIndex | None = None
         self._retriever: HybridRetriever | None = None
-        self._loading: dict[str, asyncio.Task[None]] = {}
-        self._status = _initial_status(self.settings)
+        self._copy: TemporaryDirectory[str] | None = None
         self._ingestion = IngestStatus()
 
     # ---- what the front doors ask -------------------------------------------------------------
 
     def models(self) -> Sequence[ModelStatus]:
-        """What each model is doing."""
-        return tuple(self._status.values())
+        """What each model in use is doing; a chat model that no answer calls is not among them."""
+        return self._models.statuses()
 
     def ingestion(self) -> IngestStatus:
         """How the ingestion stands."""
@@ -190,30 +206,25 @@ class Workspace:
 
     async def ask(self, question: str, *, where: Filter | None = None) -> Outcome:
         """An answer or a stated refusal, recorded as a trace."""
-        retriever, embedder = await self._ready_retriever(), await self.embedder()
+        parts = await self._answering()
         with self.recorder.recording():
-            return await asking.ask(
-                question,
-                retriever=retriever,
-                embedder=embedder,
-                model=await self.chat(),
-                settings=self.settings.answers,
-                where=where,
-            )
+            return await asking.ask(question, where=where, **parts)
 
     async def stream(self, question: str, *, where: Filter | None = None) -> AsyncIterator[AnswerEvent]:
         """The same in pieces."""
-        retriever, embedder = await self._ready_retriever(), await self.embedder()
+        parts = await self._answering()
         with self.recorder.recording():
-            async for event in asking.stream(
-                question,
-                retriever=retriever,
-                embedder=embedder,
-                model=await self.chat(),
-                settings=self.settings.answers,
-                where=where,
-            ):
+            async for event in asking.stream(question, where=where, **parts):
                 yield event
+
+    async def _answering(self) -> _Parts:
+        """What a question is answered with; the chat model only where these settings call it."""
+        return {
+            "retriever": await self._ready_retriever(),
+            "embedder": await self.embedder(),
+            "model": await self.chat_in_use(),
+            "settings": self.settings.answers,
+        }
 
     async def trace(self, trace_id: str) -> Trace:
         """A trace of the ledger. Raises NotFound."""
@@ -222,14 +233,20 @@ class Workspace:
 
     @asynccontextmanager
     async def changed(self, flags: Mapping[str, str]) -> AsyncIterator["Workspace"]:
-        """The same workspace under changed settings: a candidate. Loaded models are shared where unchanged."""
-        in_force = self.in_force.changed(flags)
-        variant = Workspace(self.home, in_force, self.database, self.recorder)
-        if in_force.settings.models == self.settings.models:
-            for role in ("embedder", "chat"):
-                variant._loading[role] = self._once(role)
-            variant._embedder, variant._chat = await self.embedder(), await self.chat()
-        yield variant
+        """The same workspace under changed settings: a candidate."""
+        async with self.variant(self.in_force.changed(flags)) as variant:
+            yield variant
+
+    @asynccontextmanager
+    async def variant(self, in_force: SettingsInForce) -> AsyncIterator["Workspace"]:
+        """The same workspace under other settings. Models are shared where theirs are unchanged."""
+        shared = self._models if in_force.settings.models == self.settings.models else None
+        variant = Workspace(self.home, in_force, self.database, self.recorder, models=shared)
+        try:
+            yield variant
+        finally:
+            if shared is None:
+                await variant.aclose()
 
     # ---- ingestion ----------------------------------------------------------------------------
 
@@ -239,11 +256,57 @@ class Workspace:
         *,
         groups: Sequence[str] = (),
         metadata: dict[str, str] | None = None,
+        remove_missing: bool = False,
         base: Path | None = None,
         progress: Callable[[IngestStatus], None] = lambda _status: None,
     ) -> IngestReport:
         """Ingest files and folders; the page and `progress` follow it through `IngestStatus`."""
+        embedder = await self.embedder()
 
+        def work(follow: Callable[[IngestProgress], None]) -> Coroutine[Any, Any, IngestReport]:
+            return ingest(
+                paths,
+                store=self.store,
+                embedder=embedder,
+                settings=self.settings.documents,
+                base=base or self.base,
+                groups=tuple(groups),
+                metadata=metadata or {},
+                remove_missing=remove_missing,
+                progress=follow,
+                index=self._index,
+            )
+
+        return await self._followed(work, progress)
+
+    async def ingest_documents(
+        self,
+        documents: Iterable[Document],
+        *,
+        collection: str,
+        progress: Callable[[IngestStatus], None] = lambda _status: None,
+    ) -> IngestReport:
+        """Ingest documents made elsewhere, such as those of a set of cases; nothing is removed."""
+        embedder = await self.embedder()
+
+        def work(follow: Callable[[IngestProgress], None]) -> Coroutine[Any, Any, IngestReport]:
+            return ingest_documents(
+                documents,
+                store=self.store,
+                embedder=embedder,
+                settings=self.settings.documents,
+                collection=collection,
+                progress=follow,
+                index=self._index,
+            )
+
+        return await self._followed(work, progress)
+
+    async def _followed(
+        self,
+        work: Callable[[Callable[[IngestProgress], None]], Coroutine[Any, Any, IngestReport]],
+        progress: Callable[[IngestStatus], None],
+    ) -> IngestReport:
         def follow(event: IngestProgress) -> None:
             self._ingestion = IngestStatus(
                 "running", event.files_done, event.files_found, event.passages, event.embedded, event.current
@@ -252,17 +315,7 @@ class Workspace:
 
         self._ingestion = IngestStatus("running")
         try:
-            report = await ingest(
-                paths,
-                store=self.store,
-                embedder=await self.embedder(),
-                settings=self.settings.documents,
-                base=base or self.base,
-                groups=tuple(groups),
-                metadata=metadata or {},
-                progress=follow,
-                index=self._index,
-            )
+            report = await work(follow)
         except AssayError:
             self._ingestion = IngestStatus("failed")
             raise
@@ -275,89 +328,51 @@ class Workspace:
     # ---- models -------------------------------------------------------------------------------
 
     def start_loading(self) -> None:
-        """Begin loading every model in the background; failures show in `models()`."""
-        for role in ("embedder", "chat"):
-            self._once(role)
+        """Begin loading the models in use in the background; failures show in `models()`."""
+        self._models.start()
 
     async def embedder(self) -> Embedder:
         """The embedder, loaded once."""
-        await self._loaded("embedder")
-        assert self._embedder is not None
-        return self._embedder
+        return await self._models.embedder()
 
     async def chat(self) -> ChatModel | None:
-        """The chat model, loaded once; None where `models.chat` is none."""
-        if self.settings.models.chat == "none":
-            return None
-        await self._loaded("chat")
-        return self._chat
+        """The chat model, loaded once, also where no answer calls it; None where `models.chat` is none."""
+        return await self._models.chat()
+
+    async def chat_in_use(self) -> ChatModel | None:
+        """The chat model where these settings call it for an answer."""
+        return await self.chat() if "chat" in self._in_use else None
+
+    async def retriever_with(self, embedder: Embedder) -> HybridRetriever:
+        """A retriever over this workspace's index that embeds questions with `embedder`, a wrapper of its own."""
+        await self._ready_retriever()
+        assert self._index is not None
+        reranker = await self._models.reranker() if "reranker" in self._in_use else None
+        return HybridRetriever(self._index, embedder, settings=self.settings.index, reranker=reranker)
+
+    def corpus_state(self) -> str:
+        """Names what the workspace holds now: it changes whenever a document does."""
+        state = Changes(self.database).state()
+        return f"{state.instance}:{state.generation}"
 
     async def aclose(self) -> None:
         """Stop loading and free the models."""
-        for task in self._loading.values():
-            task.cancel()
-        await asyncio.gather(*self._loading.values(), return_exceptions=True)
-        for part in (self._embedder, self._chat, self._reranker):
-            if part is not None:
-                await part.aclose()
-
-    async def _loaded(self, role: Role) -> None:
-        # Shielded: a client that goes away must not cancel the loading others wait for.
-        await asyncio.shield(self._once(role))
-
-    def _once(self, role: str) -> asyncio.Task[None]:
-        task = self._loading.get(role)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-                "embedder": self._load_embedder,
-                "chat": self._load_chat,
-                "reranker": self._load_reranker,
-            }
-            task = asyncio.create_task(self._watched(role, work[role]()))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._loading[role] = task
-        return task
-
-    async def _watched(self, role: str, work: Coroutine[Any, Any, None]) -> None:
-        before = self._status[role]
-        self._status[role] = ModelStatus(before.role, before.name, "loading")
-        try:
-            await work
-        except AssayError as error:
-            self._status[role] = ModelStatus(before.role, before.name, "failed", f"{error.message} {error.hint}")
-            raise
-        self._status[role] = ModelStatus(before.role, before.name, "ready")
-
-    def _fetching(self, role: str) -> Callable[[int, int], None]:
-        def follow(done_bytes: int, total_bytes: int) -> None:
-            before = self._status[role]
-            self._status[role] = ModelStatus(
-                before.role, before.name, "loading", "fetching weights", done_bytes, total_bytes
-            )
-
-        return follow
-
-    async def _load_embedder(self) -> None:
-        progress = self._fetching("embedder")
-        self._embedder = await in_daemon_thread(lambda: catalogue.embedder(self.settings.models, progress=progress))
-
-    async def _load_chat(self) -> None:
-        progress = self._fetching("chat")
-        self._chat = await in_daemon_thread(lambda: catalogue.chat_model(self.settings.models, progress=progress))
-
-    async def _load_reranker(self) -> None:
-        chat = await self.chat() if self.settings.models.reranker == "judge" else None
-        self._reranker = await in_daemon_thread(lambda: catalogue.reranker(self.settings.models, chat))
+        await self._models.aclose()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     async def _ready_retriever(self) -> HybridRetriever:
         if self._retriever is None:
             embedder = await self.embedder()
-            if self.settings.index.rerank and self.settings.models.reranker != "none":
-                await self._loaded("reranker")
+            reranker = await self._models.reranker() if "reranker" in self._in_use else None
             if self._retriever is None:
+                folder = self.home / "index"
+                if self.database.read_only:
+                    self._copy = await asyncio.to_thread(copied, folder)
+                    folder = Path(self._copy.name)
                 index = SearchIndex(
                     self.store,
-                    self.home / "index",
+                    folder,
                     digest=embedder.digest,
                     dimensions=embedder.dimensions,
                     language=self.settings.index.language,
@@ -365,9 +380,7 @@ class Workspace:
                 )
                 await asyncio.to_thread(index.open)
                 self._index = index
-                self._retriever = HybridRetriever(
-                    index, embedder, settings=self.settings.index, reranker=self._reranker
-                )
+                self._retriever = HybridRetriever(index, embedder, settings=self.settings.index, reranker=reranker)
         return self._retriever
 
 
@@ -375,9 +388,3 @@ def _secrets(settings: Settings) -> list[str]:
     """The keys in the environment, so that the ledger can never hold one."""
     names = {settings.models.chat_key_env, settings.models.embedder_key_env}
     return [os.environ[name] for name in sorted(names) if os.environ.get(name)]
-
-
-def _initial_status(settings: Settings) -> dict[str, ModelStatus]:
-    names = {"embedder": settings.models.embedder, "chat": settings.models.chat, "reranker": settings.models.reranker}
-    roles: tuple[Role, ...] = ("embedder", "chat", "reranker")
-    return {role: ModelStatus(role, names[role], "waiting") for role in roles if names[role] != "none"}

@@ -1,18 +1,26 @@
 """Result files of any tool: one JSON object per line with a case, a score and what it cost.
 
-Invariant: a file is read wholly or refused with its name, the line and what to do; no line is skipped but blank ones.
-Proved on every kind of bad file in `tests/unit/decisions/test_result_files.py`.
+Invariant: a file is read wholly or refused with its name, the line and what to do; no line is skipped but blank ones,
+and what may never end (a device, a named pipe, a line of a megabyte) is refused, not waited for. Proved on every kind
+of bad file in `tests/unit/decisions/test_result_files.py`.
 """
 
 import json
 import math
+import stat
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from assay.errors import BadInput, NotFound, Unreadable
 
-_DECODER = json.JSONDecoder()
+STDIN = Path("-")
+"""Read from standard input."""
+
+LONGEST_LINE = 1_000_000
+"""Bytes."""
 
 LARGEST_SCORE = 1e100  # squares of differences must stay finite
 _EXAMPLE = '{"case": "q1", "score": 0.8}'
@@ -32,11 +40,35 @@ class Scored(NamedTuple):
     latency_ms: float | None = None
 
 
+class _RepeatedKey(Exception):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKey(next(key for key in keys if keys.count(key) > 1))
+    return made
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once_each)
+
+
 def read_results(path: Path) -> list[Scored]:
-    """Every line of a JSONL result file; raises NotFound, Unreadable or BadInput naming file, line and remedy."""
+    """Every line of a JSONL result file, or of standard input for `STDIN`.
+
+    Raises NotFound, Unreadable or BadInput naming file, line and remedy.
+    """
     try:
-        with path.open("rb") as file:
-            scored = list(_rows(path, file))
+        if path == STDIN and sys.stdin is not None:
+            path = Path("stdin")
+            scored = list(_rows(path, sys.stdin.buffer))
+        else:
+            _check_kind(path)
+            with path.open("rb") as file:
+                scored = list(_rows(path, file))
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.", hint="Check the path; both result files must exist.") from None
     except IsADirectoryError:
@@ -50,9 +82,19 @@ def read_results(path: Path) -> list[Scored]:
     return scored
 
 
-def _rows(path: Path, lines: Any) -> Iterator[Scored]:
+def _check_kind(path: Path) -> None:
+    """Raise BadInput for what may never end. The pipe a shell hands over for `<(command)` ends with its command."""
+    mode = path.stat().st_mode
+    from_shell = stat.S_ISFIFO(mode) and path.parent == Path("/dev/fd")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or from_shell):
+        raise BadInput(f"{path} is not a regular file.", hint="Name a file, or - to read standard input.")
+
+
+def _rows(path: Path, file: BinaryIO) -> Iterator[Scored]:
     # Case names repeat between the files and clusters within them; numbers are checked line by line.
-    for number, raw in enumerate(lines, 1):
+    for number, raw in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
+        if len(raw) > LONGEST_LINE:
+            _refuse(path, number, f"is longer than {LONGEST_LINE:,} bytes: {_shortened(raw)}", _ONE_OBJECT)
         line = raw.strip()
         if number == 1:
             line = _without_mark(path, line)
@@ -94,6 +136,8 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         problem = f"is not JSON ({error.msg}, column {error.colno}): {_shortened(line)}"
         _refuse(path, number, problem, _hint(number, line))
+    except _RepeatedKey as error:
+        _refuse(path, number, f'has "{_shortened(error.key)}" more than once', "Write each key once.")
     except (ValueError, RecursionError):
         # Numbers of thousands of digits, or brackets nested without end.
         _refuse(path, number, f"is not JSON we can read: {_shortened(line)}", _ONE_OBJECT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from assay.answers.outcome import Outcome
 from assay.errors import AssayError
-from assay.evals.cases import Case
+from assay.evals.case import Case
 
 System = Callable[[str], Awaitable[Outcome]]
 Scorer = Callable[[Case, Outcome], float]

@@ -54,6 +54,7 @@ run = sa.Table(
     sa.Column("unpriced", sa.Integer, nullable=False, server_default="0"),
     sa.Column("paid_calls", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("cached_calls", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("progress", sa.Text),  # JSON: results so far, those to be tried again, sums by metric
     sa.Column("summary", sa.Text),  # JSON of the scoreboard, once finished
     sa.CheckConstraint("status in ('running', 'done', 'budget', 'interrupted', 'failed')", name="ck_run_status"),
     sa.Index("ix_run_spec_digest", "spec_digest"),
@@ -67,11 +68,16 @@ result = sa.Table(
     sa.Column("ordinal", sa.Integer, primary_key=True),
     sa.Column("replica", sa.Integer, primary_key=True),
     sa.Column("case_id", sa.Text, nullable=False),
-    sa.Column("error", sa.Text, nullable=False, server_default=""),  # the system's failure: code and message
+    sa.Column("error", sa.Text, nullable=False),  # the system's failure: code and message
     sa.Column("output", sa.Text),  # JSON of Output; null where the system failed
     sa.Column("scores", sa.Text, nullable=False),  # JSON: metric -> value, or [null, error, reasoning, details]
     sa.Column("cost_usd", sa.Double),  # of the system's output, null where unpriced
     sa.Column("latency_ms", sa.Double, nullable=False),
+    sa.Column("retry", sa.Boolean, nullable=False),  # the system or a scorer failed: tried again on resuming
+    sa.Column("judge_calls", sa.Integer, nullable=False),  # by the scorers, cached ones too; the rest is of paid ones
+    sa.Column("judge_paid_calls", sa.Integer, nullable=False),
+    sa.Column("judge_cost_usd", sa.Double),  # null where unpriced
+    sa.Column("judge_ms", sa.Double, nullable=False),
 )
 
 prompt = sa.Table(

@@ -1,4 +1,4 @@
-"""Which resample of a question this task is at: part of every cache key, so resamples are never copies of each other."""
+"""Which resample of a question this task is at. It is part of every cache key, so that no resample copies another."""
 
 from contextvars import ContextVar
 

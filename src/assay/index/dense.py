@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.index.changes import Changes, State
-from assay.ledger.lock import held
 from assay.index.stamp import Stamp, checksum, disk_errors, intact, read_stamp, write_stamp
+from assay.ledger.lock import held
 
 _FORMAT = 2
 _TAIL_ROWS = 2_000  # more rows than this outside the snapshot, and it is written anew

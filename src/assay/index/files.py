@@ -12,6 +12,7 @@ from assay.documents.file import contents
 from assay.documents.isolated import Isolated
 from assay.documents.read import read
 from assay.documents.settings import DocumentSettings
+from assay.errors import Conflict
 from assay.index.intake import Failure, Found
 from assay.index.store import Store
 
@@ -21,7 +22,8 @@ FILE = "file"
 class Files:
     """The files under `paths`, each once, in a fixed order; iterate once.
 
-    A path given that is gone, but that was ingested before, is no failure: what it held is removed.
+    A file given that is gone, but that was ingested before, is no failure: it is removed. A folder that is gone or
+    empty is more likely renamed or not mounted, so `check` refuses it unless `remove_missing`.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class Files:
         groups: Sequence[str],
         metadata: Mapping[str, str],
         isolated: Isolated,
+        remove_missing: bool = False,
     ) -> None:
         self._paths = [_absolute(path) for path in paths]
         self._store, self._base = store, _absolute(base)
         self._settings, self._recipe = settings, recipe
         self._groups, self._metadata = tuple(groups), dict(metadata)
         self._isolated = isolated
+        self._remove_missing = remove_missing
         self._seen: set[bytes] = set()
         self._count = 0
 
@@ -63,17 +67,42 @@ class Files:
                 hashed, load = partial(self._hash, found.path, source), partial(self._load, found.path, source)
                 yield Found(source, self._recipe, hashed, load)
 
+    def check(self) -> None:
+        """Raise Conflict where a folder given holds no file at all, though documents of it are known."""
+        if self._remove_missing:
+            return
+        for path in self._paths:
+            if any(isinstance(found, walk.Found) for found in walk.find([path])) or self._is_removed_file(path):
+                continue
+            lost = sum(1 for _ in self._gone_from([path]))
+            if lost:
+                state = "holds no file that can be read" if path.is_dir() else "does not exist"
+                documents = "one document" if lost == 1 else f"{lost:,} documents"
+                raise Conflict(
+                    f"{path} {state}, and the workspace holds {documents} from it that would be removed.",
+                    hint="Restore or mount it, or run assay ingest with --remove-missing to remove them.",
+                    code="missing_folder",
+                )
+
     def vanished(self) -> Iterator[str]:
-        """Sources that lay under the paths given, and whose files are there no more."""
-        roots = [source_of(path, base=self._base) for path in self._paths]
+        """Sources that lay under the paths given, and whose files are there no more. Raises Conflict as `check`."""
+        self.check()  # a disk may go away while it is read
+        yield from self._gone_from(self._paths)
+
+    def _gone_from(self, paths: Sequence[Path]) -> Iterator[str]:
+        roots = [source_of(path, base=self._base) for path in paths]
         for source in self._store.sources(origin=FILE):
             under = any(root in (".", source) or source.startswith(f"{root.rstrip('/')}/") for root in roots)
             if under and source_key(source) not in self._seen and _is_gone(self._base / source):
                 yield source
 
+    def _is_removed_file(self, path: Path) -> bool:
+        """Whether this is a file ingested by its name before, and its folder is still there."""
+        return path.parent.is_dir() and bool(self._store.known([source_of(path, base=self._base)]))
+
     def _was_removed(self, failure: walk.Failure, source: str) -> bool:
-        """Whether a path given is gone from a folder that is still there, and was ingested before."""
-        if failure.code != "not_found" or failure.path not in self._paths or not failure.path.parent.is_dir():
+        """Whether a path given is gone, and was ingested before."""
+        if failure.code != "not_found" or failure.path not in self._paths:
             return False
         return bool(self._store.known([source]) or self._store.documents(prefix=f"{source}/", limit=1))
 

@@ -86,14 +86,16 @@ async def ingest(
     base: Path,
     groups: Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
+    remove_missing: bool = False,
     progress: Progress | None = None,
     index: SearchIndex | None = None,
 ) -> IngestReport:
     """Ingest files and folders. Sources are named relative to `base`, or absolutely outside it.
 
-    Documents whose file is gone from a folder given are removed. A file that fails is in the report, and
-    what it held before stays. Raises Conflict where another ingest is at it; Upstream where the embedder
-    fails: what was done is kept, and the next run goes on. Cancel the task to stop early, likewise.
+    Documents whose file is gone from a folder given are removed; where the whole folder is gone or empty, only
+    with `remove_missing`. A file that fails is in the report, and what it held before stays. Raises Conflict
+    where another ingest is at it or a folder is missing; Upstream where the embedder fails: what was done is
+    kept, and the next run goes on. Cancel the task to stop early, likewise.
     `index`, where given, is brought up to date at the end.
     """
     recipe = _recipe(settings, embedder, groups=groups, metadata=metadata or {})
@@ -107,7 +109,9 @@ async def ingest(
             groups=groups,
             metadata=metadata or {},
             isolated=isolated,
+            remove_missing=remove_missing,
         )
+        await _to_end(files.check)
 
         def vanished() -> int:
             return store.remove(list(files.vanished()))

@@ -20,9 +20,9 @@ from assay.errors import BadSetting, Conflict, Corrupt
 from assay.index.changes import Changes, LexicalRow, State
 from assay.index.context import RECIPE, indexed_text
 from assay.index.hit import Filter
-from assay.ledger.lock import held, holder
 from assay.index.records import pair_hash
 from assay.index.stamp import Stamp, checksum, disk_errors, read_stamp, write_stamp
+from assay.ledger.lock import held, holder
 
 _FORMAT = 1
 _HEAP_BYTES = 64_000_000

@@ -29,9 +29,9 @@ from assay.index.insertion import (
     missing_vectors,
     next_generation,
 )
-from assay.ledger.lock import held, holder
 from assay.index.records import Counts, DocumentRecord, Entry, Known, StoredPassage, text_hash
 from assay.ledger.database import Database
+from assay.ledger.lock import held, holder
 
 _ADVISORY_LOCK = 0x696E6465  # any constant of ours: PostgreSQL's advisory locks are numbers
 
@@ -46,7 +46,13 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be the one that ingests. Raises Conflict, naming the process that already does."""
+        """Be the one that ingests. Raises Conflict, naming the process that already does, or where nothing may."""
+        if self.database.read_only:
+            raise Conflict(
+                f"The workspace's database {self.database.url} can only be read.",
+                hint="Check the permissions of the file and of its folder.",
+                code="not_writable",
+            )
         if self.database.is_sqlite:
             name = self.database.engine.url.database
             if not name or name == ":memory:":
@@ -180,11 +186,6 @@ class Store:
             query = query.where(
                 c.source.icontains(matching, autoescape=True) | c.title.icontains(matching, autoescape=True)
             )
-        if matching:
-            holds = [
-                sa.func.lower(column).contains(matching.lower(), autoescape=True) for column in (c.source, c.title)
-            ]
-            query = query.where(sa.or_(*holds))
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(c.source).limit(limit).offset(offset)).all()
             groups = _grouped(connection, [row.number for row in rows])

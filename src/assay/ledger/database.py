@@ -9,10 +9,12 @@ on both databases: migrations and tables agree, two processes may open a new dat
 
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -47,6 +49,11 @@ class Database:
     def is_sqlite(self) -> bool:
         """True for SQLite, False for PostgreSQL."""
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def read_only(self) -> bool:
+        """True where it was opened to be read: any statement that writes raises Conflict."""
+        return bool(self.engine.get_execution_options().get("assay_read_only", False))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -129,13 +136,14 @@ class Database:
         return None
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, read_only: bool | None = None) -> Database:
     """The database at `url` (`sqlite:///path` or `postgresql://...`), with every migration applied.
 
+    `read_only`: open a SQLite file to be read; None: where the file or its folder cannot be written.
     Raises BadSetting for a URL that makes no sense, Refused where PostgreSQL cannot be reached,
     Conflict where the file cannot be written, Corrupt where it is damaged or newer than this Assay.
     """
-    database = Database(_engine(url))
+    database = Database(_engine(url, read_only=read_only))
     _migrate(database)
     return database
 
@@ -145,7 +153,7 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.resolve().as_posix()}"
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, read_only: bool | None) -> Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
@@ -155,7 +163,10 @@ def _engine(url: str) -> Engine:
         ) from error
     name = parsed.get_backend_name()
     if name == "sqlite":
-        return _sqlite(parsed)
+        file = Path(parsed.database or ":memory:")
+        if read_only is None:
+            read_only = file.is_file() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+        return _sqlite_to_read(parsed, file) if read_only else _sqlite(parsed)
     if name == "postgresql":
         try:
             return sa.create_engine(
@@ -197,12 +208,26 @@ def _sqlite(url: sa.URL) -> Engine:
         cursor.execute("PRAGMA busy_timeout=30000")
         cursor.close()
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("assay_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
+    sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _sqlite_to_read(url: sa.URL, file: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        log = file.with_name(f"{file.name}-wal")
+        has_log = log.is_file() and log.stat().st_size > 0
+        # Without a log nobody is writing, and SQLite need not make the files that it shares with writers.
+        name = f"file:{quote(str(file.absolute()))}?mode=ro{'' if has_log else '&immutable=1'}"
+        return sqlite3.connect(name, uri=True, timeout=30.0, check_same_thread=False, isolation_level=None)
+
+    engine = sa.create_engine(url, creator=connect, execution_options={"assay_read_only": True})
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("assay_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def _migrate(database: Database) -> None:

@@ -53,7 +53,8 @@ class Recorder:
 
     `secrets` are values (keys this process holds) that are never stored, wherever they turn up.
     `capacity` is how many finished spans may wait to be written; more are dropped and counted.
-    Recording never raises into the work it records and never blocks it: see `SpanWriter`.
+    Recording never raises into the work it records and never blocks it: see `SpanWriter`. A database that is
+    `read_only` gets no spans, said once in the log.
     """
 
     def __init__(
@@ -81,6 +82,9 @@ class Recorder:
         self._provider.add_span_processor(_ToWriter(self._writer))
         if self._disabled:
             _logger.warning("OTEL_SDK_DISABLED is set: requests are not recorded.")
+        elif database.read_only:
+            self._disabled = True
+            _logger.warning("%s can only be read: requests are not recorded.", database.url)
 
     @contextmanager
     def recording(self) -> Iterator["Recorder"]:

@@ -25,6 +25,8 @@ class ChatRequest:
 
     `max_tokens` caps the output, reasoning included. `schema` is a JSON schema the output must
     match. `top_logprobs` asks for that many alternatives per token where the server has them.
+    `lenient` hands a reply that does not match `schema` back as it is, where otherwise `Garbled` is
+    raised: for callers that read replies themselves, and want them counted and cached.
     """
 
     messages: tuple[Message, ...]
@@ -34,6 +36,7 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
     top_logprobs: int | None = None
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

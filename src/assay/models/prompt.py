@@ -5,6 +5,8 @@ A changed word is another digest, so it is another subject and nothing cached un
 
 import difflib
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -30,3 +32,15 @@ class Prompt:
                 f"{other.name}@{other.digest}",
             )
         )
+
+
+def fenced(parts: Sequence[tuple[str, str]]) -> str:
+    """Texts that are data, each between tags of its name, with a blank line between them.
+
+    No text can open or close any of the tags used here: their bracket becomes a look-alike, also where blanks,
+    slashes or invisible characters stand between bracket and name. Names are the caller's own words.
+    """
+    names = "|".join(re.escape(name) for name in sorted({name for name, _ in parts}))
+    # At most eight characters between bracket and name: a document of brackets alone must not cost a square.
+    tag = re.compile(rf"<(?=[^\w<]{{0,8}}(?:{names}))", re.IGNORECASE)
+    return "\n\n".join(f"<{name}>\n{tag.sub('‹', text)}\n</{name}>" for name, text in parts)

@@ -10,7 +10,10 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    chat: str = Field("embedded", description="chat model: embedded, none, or a model name at chat_base_url")
+    chat: str = Field(
+        "embedded",
+        description="chat model: embedded, none, or a model name at chat_base_url; loaded only where answers use it",
+    )
     chat_base_url: str = Field("https://api.openai.com/v1", description="OpenAI-compatible server for chat")
     chat_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the chat key")
     chat_window: int = Field(8192, ge=256, description="context window of a remote chat model, in tokens")

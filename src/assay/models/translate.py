@@ -103,7 +103,7 @@ class Assembly:
             raise Garbled(f"The answer of {self._model} broke off before its end.", hint="Try again.")
         text = "".join(self._texts)
         finish = _FINISH.get(self._finish, "other")
-        if self._request.schema is not None:
+        if self._request.schema is not None and not self._request.lenient:
             check_json(text, self._request.schema, finish=finish, model=self._model)
         return Completion(
             text=text,

@@ -99,7 +99,7 @@ class Wire:
         timeout = aiohttp.ClientTimeout(
             total=total_seconds, sock_connect=self._connect_timeout_seconds, sock_read=self._timeout_seconds
         )
-        proxy, proxy_auth = _proxy(self._url)
+        proxy, proxy_auth = proxy_of(self._url)
         with self._translated():
             async with self._client().post(
                 self._url.joinpath(path.lstrip("/")),
@@ -172,19 +172,27 @@ class Wire:
         raise AssertionError("the last try returns or raises")
 
     def _wait_seconds(self, error: Upstream, tried: int) -> float | None:
-        """How long to wait before another try; None where there is to be none."""
         if tried >= self._max_retries:
             return None
-        backoff = min(self._backoff_seconds * 2**tried, _LONGEST_BACKOFF_SECONDS)
-        jittered: float = backoff * (0.5 + random.random() / 2)  # noqa: S311  spreads clients out, guards nothing
-        if isinstance(error, RateLimited):
-            asked = error.retry_after_seconds
-            if asked is None:
-                return jittered
-            return asked if asked <= _LONGEST_RETRY_AFTER_SECONDS else None
-        if isinstance(error, TimedOut) or (isinstance(error, Refused) and error.status in _RETRIED_STATUSES):
-            return jittered
-        return None
+        if isinstance(error, TimedOut):
+            return backoff(tried, self._backoff_seconds)
+        return wait_seconds(error, tried, self._backoff_seconds)
+
+
+def wait_seconds(error: Upstream, tried: int, backoff_seconds: float) -> float | None:
+    """How long to wait before another try after a refusal; None where waiting does not help. Retry-After goes first."""
+    if isinstance(error, RateLimited) and error.retry_after_seconds is not None:
+        asked = error.retry_after_seconds
+        return asked if asked <= _LONGEST_RETRY_AFTER_SECONDS else None
+    if isinstance(error, RateLimited) or (isinstance(error, Refused) and error.status in _RETRIED_STATUSES):
+        return backoff(tried, backoff_seconds)
+    return None
+
+
+def backoff(tried: int, backoff_seconds: float) -> float:
+    """Seconds that grow with every try, jittered: it spreads clients out."""
+    longest: float = min(backoff_seconds * 2**tried, _LONGEST_BACKOFF_SECONDS)
+    return longest * (0.5 + random.random() / 2)  # noqa: S311  guards nothing
 
 
 async def _events(content: aiohttp.StreamReader) -> AsyncIterator[str]:
@@ -224,7 +232,7 @@ def _checked_url(base_url: str) -> URL:
     return url
 
 
-def _proxy(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+def proxy_of(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     """The proxy the environment names for `url`.
 
     aiohttp's own `trust_env` also reads ~/.netrc, and a password there for the host makes every call with a key fail.

@@ -6,7 +6,7 @@ Invariant: draws depend on the units' order and the seed alone. Under 100 units 
 `tests/oracles/test_coverage.py`.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any
@@ -47,7 +47,7 @@ def bootstrap(
         chosen = rng.integers(0, units, units)
         rows = chosen if members is None else np.concatenate([members[unit] for unit in chosen])
         values[draw] = statistic(*(array[rows] for array in arrays))
-    return _percentile(float(statistic(*arrays)), values, n=units, alpha=alpha, clustered=codes is not None)
+    return percentile_interval(float(statistic(*arrays)), values, n=units, alpha=alpha, clustered=codes is not None)
 
 
 def bootstrap_mean(
@@ -90,7 +90,7 @@ def bootstrap_ratio(
     sums = _resampled(count, draws=draws, seed=seed) @ stacked
     ratios = np.divide(sums[:, 0], sums[:, 1], out=np.full(draws, inf), where=sums[:, 1] != 0)
     value = float(top.sum() / bottom.sum())
-    return _percentile(value, ratios, n=units, alpha=alpha, clustered=codes is not None)
+    return percentile_interval(value, ratios, n=units, alpha=alpha, clustered=codes is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,38 @@ def bootstrap_quantile_change(
     ratio = None
     if start > 0:
         shares = np.divide(after, before, out=np.full(draws, inf), where=before != 0)
-        ratio = _percentile(end / start, shares, n=units, alpha=alpha, clustered=False)
+        ratio = percentile_interval(end / start, shares, n=units, alpha=alpha, clustered=False)
     return QuantileChange(
-        start, end, _percentile(end - start, after - before, n=units, alpha=alpha, clustered=False), ratio
+        start, end, percentile_interval(end - start, after - before, n=units, alpha=alpha, clustered=False), ratio
     )
+
+
+def bootstrap_quantile(
+    values: Sequence[float] | NDArray[Any],
+    *,
+    q: float,
+    units: Sequence[Hashable] | NDArray[Any],
+    alpha: float = 0.05,
+    draws: int = 1_000,
+    seed: int = 0,
+) -> Interval:
+    """The q-quantile with its percentile interval; `units` name the case or cluster each value belongs to."""
+    array = as_values(values)
+    if len(array) == 0:
+        raise ValueError("a quantile needs values")
+    codes = cluster_codes(units)
+    count = int(codes.max()) + 1
+    blocks, drawn = _blocks(count, seed=seed)
+    found = _quantiles(array, blocks[codes], _resampled(drawn, draws=draws, seed=seed), q)
+    return percentile_interval(quantile(array, q), found, n=count, alpha=alpha, clustered=count < len(array))
+
+
+def draw_weights(units: Codes, *, draws: int, seed: int = 0) -> Iterator[Floats]:
+    """How often each case is drawn, one draw at a time, for statistics that take weights; `units` as 0..G-1."""
+    blocks, count = _blocks(int(units.max()) + 1, seed=seed)
+    places = blocks[units]
+    for counts in _resampled(count, draws=draws, seed=seed):
+        yield counts[places]
 
 
 def quantile(values: Sequence[float] | NDArray[Any], q: float) -> float:
@@ -190,7 +218,8 @@ def _quantiles(values: Floats, codes: Codes, counts: Floats, q: float) -> Floats
     return found
 
 
-def _percentile(value: float, draws: Floats, *, n: int, alpha: float, clustered: bool) -> Interval:
+def percentile_interval(value: float, draws: Floats, *, n: int, alpha: float, clustered: bool) -> Interval:
+    """The interval of a statistic from its values in the draws; it always holds `value`."""
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
     low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2], method="inverted_cdf")

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.stats.clusters import ClusterSums, Floats, as_codes, as_values, cluster_sums
+from assay.stats.clusters import ClusterSums, as_codes, as_values, cluster_sums
 from assay.stats.interval import Interval, t_two_sided, z_two_sided
-from assay.stats.rate import wilson_limits
+from assay.stats.rate import clopper_pearson, wilson_limits
 
 FEW_CASES = 100
 FEW_CLUSTERS = 30
+FEW_FOR_WILSON = 30
+FEW_AWAY = 30
 
 
 def t_interval(values: Sequence[float] | NDArray[Any], *, alpha: float = 0.05) -> Interval:
@@ -88,10 +90,16 @@ def mean_interval(
 ) -> Interval:
     """The error bar to show on the mean score of one system, scores in [0, 1]; says which method and why.
 
-    Wilson for right-or-wrong scores; Wilson again for fewer than 100 graded scores, where it is conservative
-    because no score in [0, 1] varies more than a coin of the same mean; t from 100 on. With clusters, Wilson at the
-    effective sample size n/deff with t_{G-1} in place of z (Korn and Graubard 1998, Survey Methodology 24:193).
-    Raises `ValueError` for scores outside [0, 1].
+    - fewer than 30 scores: Clopper and Pearson's exact interval, because Wilson's coverage dips to .89 there. A graded
+      score counts as that share of a success, which is conservative: no score in [0, 1] varies more than a coin of
+      the same mean (by simulation, not by proof);
+    - right-or-wrong scores: Wilson;
+    - graded scores: t from 100 on where 30 or more differ from the commonest one, else Wilson, again conservative.
+      Without the second condition t covers .87 where nearly all scores are 1;
+    - clusters: clustered t for graded scores in 30 or more effective clusters of which 30 differ; else Wilson at the
+      effective sample size n/deff with t_{G-1} in place of z (Korn and Graubard 1998, Survey Methodology 24:193).
+
+    Raises `ValueError` for scores outside [0, 1]. Proved by `tests/oracles/test_rate_coverage.py`.
     """
     array = as_values(scores)
     n = len(array)
@@ -102,21 +110,34 @@ def mean_interval(
     groups = cluster_sums(array, as_codes(clusters, n))
     graded = bool(((array != 0) & (array != 1)).any())
     if groups.count < n:
-        return _clustered_score(groups, array, alpha=alpha)
-    if graded and n >= FEW_CASES and float(array.std()) > 0:
+        return _clustered_score(groups, n, graded=graded, alpha=alpha)
+    total = min(float(array.sum()), float(n))
+    kind = ("graded score" if graded else "right-or-wrong score") + ("" if n == 1 else "s")
+    if n < FEW_FOR_WILSON:
+        exact = clopper_pearson(total, n, alpha=alpha)
+        counted = "counted as shares of a success" if graded else "exact"
+        reason = f"{n:,} {kind}, too few for an approximation: {counted}"
+        return Interval(groups.mean, exact.low, exact.high, exact.method, n, alpha, reason)
+    differ = _away_from_commonest(groups) if graded else 0
+    if graded and n >= FEW_CASES and differ >= FEW_AWAY:
         low, high = _within_scale(clustered_t_of(groups, alpha=alpha))
-        return Interval(groups.mean, low, high, "t", n, alpha, "100 graded scores or more")
-    low, high = wilson_limits(float(array.sum()), n, z_two_sided(alpha))
-    reason = "fewer than 100 graded scores" if graded else "scores are right or wrong"
+        return Interval(groups.mean, low, high, "t", n, alpha, f"{n:,} graded scores, each case on its own")
+    low, high = wilson_limits(total, n, z_two_sided(alpha))
+    reason = f"{n:,} {kind}"
+    if graded:
+        reason += ", too few for t" if n < FEW_CASES else f", only {differ:,} of them differ from the commonest"
     return Interval(groups.mean, low, high, "wilson", n, alpha, reason)
 
 
-def _clustered_score(groups: ClusterSums, scores: Floats, *, alpha: float) -> Interval:
-    n, count = len(scores), groups.count
-    reason = f"{n} scores in {count} clusters"
+def _clustered_score(groups: ClusterSums, n: int, *, graded: bool, alpha: float) -> Interval:
+    count, kind = groups.count, "graded" if graded else "right-or-wrong"
+    reason = f"{n:,} {kind} scores in {count:,} clusters, which move together"
     if count == 1:
         return Interval(groups.mean, 0.0, 1.0, "none", 1, alpha, "one cluster has no spread to measure")
-    p = groups.mean
+    if graded and groups.effective >= FEW_CLUSTERS and _away_from_commonest(groups) >= FEW_AWAY:
+        low, high = _within_scale(clustered_t_of(groups, alpha=alpha))
+        return Interval(groups.mean, low, high, "clustered-t", count, alpha, reason)
+    p = min(groups.mean, 1.0)
     variance_iid = p * (1 - p) / n
     if variance_iid > 0:
         effective = min(variance_iid / max(clustered_se(groups) ** 2, 1e-300), 1.0) * n
@@ -124,6 +145,12 @@ def _clustered_score(groups: ClusterSums, scores: Floats, *, alpha: float) -> In
         effective = groups.effective
     low, high = wilson_limits(p * effective, effective, t_two_sided(alpha, count - 1))
     return Interval(p, low, high, "clustered-wilson", count, alpha, reason)
+
+
+def _away_from_commonest(groups: ClusterSums) -> int:
+    """How many units have another mean than the commonest one: what a spread can be estimated from."""
+    _, counts = np.unique(groups.sums / groups.sizes, return_counts=True)
+    return groups.count - int(counts.max())
 
 
 def _within_scale(interval: Interval) -> tuple[float, float]:

@@ -33,10 +33,11 @@ def wilson_limits(successes: float, n: float, z: float) -> tuple[float, float]:
     return low, high
 
 
-def clopper_pearson(successes: int, n: int, *, alpha: float = 0.05) -> Interval:
+def clopper_pearson(successes: float, n: int, *, alpha: float = 0.05) -> Interval:
     """The exact interval (Clopper and Pearson 1934, Biometrika 26:404), each tail at most `alpha/2`.
 
     Use it where a guarantee is needed. Zero failures in n gives the upper limit `1 - (alpha/2)**(1/n)`.
+    Exact for counts; a fraction of a success is allowed and interpolates between them.
     """
     from scipy.special import betaincinv
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from answer_hits import BERLIN, PARIS, Finds, hit
-from assay.answers.ask import LONGEST_QUESTION, ask, stream
+from assay.answers.ask import LONGEST_QUESTION, ask, needs_model, stream
 from assay.answers.outcome import AnswerEvent, Finished, Outcome, Progress, TextPiece
 from assay.answers.settings import AnswerSettings
-from assay.errors import BadInput, LimitReached, TimedOut
+from assay.errors import AssayError, BadInput, LimitReached, Refused, TimedOut
 from assay.index.hit import Filter, Retriever
 from assay.models.chat import ChatModel, ChatRequest, Delta
 from assay.models.scripted import ScriptedChat, ScriptedEmbedder
@@ -38,12 +38,13 @@ def writer(*replies: str | BaseException, window: int = 8192) -> ScriptedChat:
 
 
 async def test_quoting_cites_sentences_verbatim_best_first() -> None:
-    outcome = await asked()
+    rival = "The founders of the city were Celts of the Parisii."
+    outcome = await asked(retriever=Finds(hit(PARIS, start=50), hit(rival, source="b.md")))
     assert outcome.kind == "answer"
     assert outcome.citations[0].quote == "The city was founded by the Parisii before 52 BC."
     assert outcome.citations[0].start == 50 + PARIS.index("The city")
     assert outcome.text == " ".join(f"{c.quote} [{c.marker}]" for c in outcome.citations)
-    assert len(outcome.citations) == 2
+    assert [citation.document for citation in outcome.citations] == ["a.md", "b.md"]
     assert outcome.cost_usd == 0
     assert outcome.latency_ms > 0
 
@@ -127,11 +128,43 @@ async def test_streaming_is_the_same_path_and_ends_with_the_outcome() -> None:
     assert [event.step for event in quoted if isinstance(event, Progress)] == ["retrieve", "pack", "verify"]
 
 
-async def test_a_failing_model_raises_through_both() -> None:
-    with pytest.raises(TimedOut):
-        await asked(model=writer(TimedOut("slow")))
+async def test_a_failing_writer_raises_through_both_and_says_how_to_do_without() -> None:
+    with pytest.raises(TimedOut) as caught:
+        await asked(model=writer(TimedOut("slow", hint="Wait.")))
+    assert caught.value.hint == "Wait. To answer by quotes alone, set answers.style to quote."
     with pytest.raises(TimedOut):
         await events(writer(TimedOut("slow")))
+
+
+@pytest.mark.parametrize("failure", [Refused("m cannot be reached."), BadInput("The prompt is too long.")])
+async def test_a_failing_model_costs_a_quote_only_its_phrase(failure: AssayError) -> None:
+    settings = AnswerSettings(style="quote", phrase=True, decline_below=0)
+    model = writer(failure)
+    outcome = await asked(model=model, settings=settings)
+    assert len(model.requests) == 1
+    assert outcome.kind == "answer"
+    assert outcome.text.startswith("The city was founded")
+    assert outcome.flags == (f"scripted put no phrase before the quote: {failure.message}",)
+    assert (outcome.usage.total, outcome.cost_usd) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "provider", "needed"),
+    [
+        ({}, "embedded", False),
+        ({}, "openai", True),
+        ({"style": "quote"}, "openai", False),
+        ({"style": "write"}, "embedded", True),
+        ({"style": "quote", "phrase": True}, "embedded", True),
+    ],
+)
+async def test_a_model_is_called_exactly_where_it_is_needed(
+    given: dict[str, object], provider: str, needed: bool
+) -> None:
+    settings = AnswerSettings.model_validate({"decline_below": 0, **given})
+    model = ScriptedChat(["The Parisii founded the city [1]."], provider=provider)
+    await asked(model=model, settings=settings)
+    assert bool(model.requests) == needs_model(settings, provider=provider) == needed
 
 
 async def test_a_window_too_small_is_a_clear_error() -> None:

@@ -52,6 +52,13 @@ async def test_a_sentence_that_repeats_a_better_one_is_left_out() -> None:
     assert quoted_text(chosen[:1], phrase="the Parisii") == f"the Parisii: {chosen[0].text} [1]"
 
 
+async def test_a_sentence_far_less_likely_than_the_best_one_is_not_quoted() -> None:
+    found = await signals(Question.of("Who founded the city?"), [hit(PARIS)], embedder=ScriptedEmbedder())
+    close, far = np.log([1, 0.03, 0.01]), np.log([1, 0.01, 0.01])
+    assert [c.text for c in best_sentences(found, close, most=3)] == [c.text for c in found.candidates[:2]]
+    assert [c.text for c in best_sentences(found, far + 5, most=3)] == [found.candidates[0].text]
+
+
 async def test_a_question_in_the_text_is_not_quoted_as_its_answer() -> None:
     text = "Who founded Paris? The Parisii founded Paris."
     found = await signals(Question.of("Who founded Paris?"), [hit(text)], embedder=ScriptedEmbedder())

@@ -89,6 +89,14 @@ def test_config_shows_each_value_and_its_origin(run, tmp_path):
     assert not (tmp_path / ".assay").exists(), "looking at settings must create nothing"
 
 
+def test_config_in_a_file_has_one_line_for_each_setting(run):
+    lines = run("config", COLUMNS="40").stdout.splitlines()
+    settings = json.loads(run("config", "--json").stdout)["settings"]
+    table = lines[lines.index("") + 1 :]
+    assert [line.split()[0] for line in table] == ["setting", *settings]
+    assert all(line.endswith(settings[line.split()[0]]["description"]) for line in table[1:])
+
+
 def test_init_writes_once(run, tmp_path):
     assert run("init").returncode == 0
     text = (tmp_path / "assay.toml").read_text(encoding="utf-8")

@@ -49,6 +49,16 @@ def run(*arguments):
     return CliRunner().invoke(command, list(arguments), catch_exceptions=False)
 
 
+def test_one_of_the_two_may_be_standard_input(files):
+    a, b, _ = files
+    piped = Path(b).read_bytes()
+    done = CliRunner().invoke(command, [a, "-"], input=piped, catch_exceptions=False)
+    assert "B  standard input" in done.stdout
+    assert done.stdout.replace("standard input", b) == run(a, b).stdout
+    with pytest.raises(BadInput, match="Both"):
+        run("-", "-")
+
+
 def test_the_first_line_is_one_plain_sentence(files):
     a, b, _ = files
     lines = run(a, b).stdout.splitlines()

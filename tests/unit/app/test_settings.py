@@ -1,5 +1,6 @@
 """Settings: precedence, origins, and errors that name the nearest right key."""
 
+import os
 import tomllib
 
 import pytest
@@ -60,6 +61,20 @@ def test_an_unknown_flag_is_refused(tmp_path):
 def test_a_missing_named_file_is_refused(tmp_path):
     with pytest.raises(BadSetting, match="not a file"):
         load_settings(folder=tmp_path, environ={"ASSAY_CONFIG": str(tmp_path / "no.toml")})
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to nothing", "not a file"])
+def test_settings_that_are_no_file_are_refused(tmp_path, kind):
+    path = tmp_path / "assay.toml"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a link to nothing":
+        path.symlink_to(tmp_path / "nowhere.toml")
+    else:
+        os.mkfifo(path)
+    with pytest.raises(BadSetting, match=f"assay.toml is {kind}") as caught:
+        load_settings(folder=tmp_path, environ={})
+    assert caught.value.hint
 
 
 def test_changed_settings_keep_the_rest_and_are_marked(tmp_path):

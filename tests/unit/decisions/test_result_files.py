@@ -1,11 +1,13 @@
 """Result files: what is read, and every kind of bad file refused by name, line and remedy."""
 
+import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
-from assay.decisions.results import Scored, read_results
+from assay.decisions.results import LONGEST_LINE, STDIN, Scored, read_results
 from assay.errors import BadInput, NotFound, Unreadable
 
 
@@ -73,6 +75,9 @@ def test_marks_line_ends_and_blank_lines(written, mark, end):
         ("[1, 2]", "not a JSON object"),
         ("3", "not a JSON object"),
         ('{"case": "q", "score": 1} {"case": "r", "score": 1}', "more than one"),
+        ('{"case": "q", "score": 1, "score": 0}', '"score" more than once'),
+        ('{"case": "q", "score": 1, "more": {"\x1b": 1, "\x1b": 1}}', "not JSON"),
+        ('{"case": "q", "score": 1, "more": [{"\\u001b": 1, "\\u001b": 1}]}', "more than once"),
         ('{"score": 1}', 'no "case"'),
         ('{"id": "q", "value": 1}', 'no "case" (its keys: id, value)'),
         ('{"case": "q"}', 'no "score"'),
@@ -90,7 +95,7 @@ def test_marks_line_ends_and_blank_lines(written, mark, end):
         ("[" * 100_000, "JSON"),
         ('{"case": "\x1b[31m", "score": 1', "not JSON"),
     ],
-    ids=range(21),
+    ids=range(24),
 )
 def test_a_bad_line_is_named_with_what_to_do(written, line, says):
     with pytest.raises(BadInput) as caught:
@@ -139,16 +144,37 @@ def test_a_file_without_permission(written):
         read_results(path)
 
 
-def test_a_pipe_is_a_file_too(tmp_path):
-    import threading
-
+def test_what_may_never_end_is_refused(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    line = json.dumps({"case": "q", "score": 1}) + "\n"
-    writer = threading.Thread(target=lambda: pipe.write_text(line))
-    writer.start()
-    assert read_results(pipe) == [Scored("q", 1.0)]
-    writer.join()
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(BadInput, match="regular file") as caught:
+            read_results(path)
+        assert "-" in caught.value.hint
+
+
+def test_standard_input_and_what_a_shell_pipes_in_are_read(monkeypatch):
+    line = b'{"case": "q", "score": 1}\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line)))
+    assert read_results(STDIN) == [Scored("q", 1.0)]
+    with pytest.raises(BadInput, match="stdin holds no results"):
+        read_results(STDIN)
+    reader, writer = os.pipe()
+    os.write(writer, line)
+    os.close(writer)
+    try:
+        assert read_results(Path(f"/dev/fd/{reader}")) == [Scored("q", 1.0)]
+    finally:
+        os.close(reader)
+
+
+def test_a_line_longer_than_a_megabyte_is_refused_where_it_stands(written):
+    fits, too_long = (
+        json.dumps({"case": "q", "score": 1, "more": "x" * length}) + "\n" for length in (LONGEST_LINE - 50, LONGEST_LINE)
+    )
+    assert len(read_results(written(fits * 2))) == 2
+    with pytest.raises(BadInput, match=r"results\.jsonl:2 is longer than 1,000,000 bytes"):
+        read_results(written(fits + too_long))
 
 
 @pytest.mark.parametrize("content", ['[{"case": "q1", "score": 1}]', '[\n  {"case": "q1"}\n]'])

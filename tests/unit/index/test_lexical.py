@@ -10,9 +10,9 @@ from assay.errors import BadSetting
 from assay.index.changes import Changes
 from assay.index.hit import Filter
 from assay.index.lexical import LexicalIndex
-from assay.ledger.lock import held
 from assay.index.store import Store
 from assay.ledger.database import Database, open_database, sqlite_url
+from assay.ledger.lock import held
 from index_corpus import document, put, search_index
 
 

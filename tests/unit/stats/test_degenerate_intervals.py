@@ -170,10 +170,13 @@ def test_thirty_clusters_worth_eight_are_few():
 
 
 def test_mean_interval_of_one_system():
-    right = mean_interval([True] * 9 + [False])
-    assert right.method == "wilson"
-    assert (right.low, right.high) == (wilson(9, 10).low, wilson(9, 10).high)
-    assert mean_interval([0.5, 0.7] * 10).method == "wilson"
+    few, right = mean_interval([True] * 9 + [False]), mean_interval([True] * 27 + [False] * 3)
+    assert (few.method, right.method) == ("clopper-pearson", "wilson")
+    assert (few.low, few.high) == (clopper_pearson(9, 10).low, clopper_pearson(9, 10).high)
+    assert (right.low, right.high) == (wilson(27, 30).low, wilson(27, 30).high)
+    assert mean_interval([0.5, 0.7] * 10).method == "clopper-pearson"
+    assert mean_interval([0.5, 0.7] * 20).method == "wilson"
+    assert mean_interval([1.0] * 180 + [0.7] * 20).method == "wilson"
     assert mean_interval([0.5, 0.7] * 100).method == "t"
     perfect = mean_interval([1.0] * 40, clusters=np.arange(40) // 10)
     assert perfect.low < 0.5

@@ -52,7 +52,7 @@ def print_outcome(screen: "Console", outcome: "Outcome") -> None:
             place = f"{output.on_one_line(citation.document)}{page}  characters {citation.start}-{citation.end}{doubt}"
             screen.print(f"[{citation.marker}] {place}", markup=False, style="bold")
         for flag in outcome.flags:
-            screen.print(f"unsupported: {flag}", markup=False, style="yellow")
+            screen.print(f"! {flag}", markup=False, style="yellow")
     else:
         screen.print("Declined. ", end="", style="bold")
         screen.print(outcome.reason, markup=False)
@@ -63,9 +63,10 @@ def print_outcome(screen: "Console", outcome: "Outcome") -> None:
             screen.print(f"  {place}", markup=False, style="bold")
             screen.print("    " + " ".join(hit.passage.text.split())[:160], markup=False)
     cost = "unpriced" if outcome.cost_usd is None else f"${outcome.cost_usd:.4f}" if outcome.cost_usd else "$0"
+    trace = f", trace {outcome.trace_id[:12]}" if outcome.trace_id else ""
     screen.print(
         f"\n{outcome.latency_ms:,.0f} ms, {outcome.usage.total:,} tokens, {cost}, "
-        f"confidence {outcome.confidence:.2f}, trace {outcome.trace_id[:12]}",
+        f"confidence {outcome.confidence:.2f}{trace}",
         style="dim",
         markup=False,
     )

@@ -47,11 +47,15 @@ def command(
       {"case": "q1", "score": 0.8, "cluster": "doc7", "cost_usd": 0.0012, "latency_ms": 840}
 
     "case" and "score" are required. A score is any number, true or false; null is a case that failed. Cases of one
-    "cluster" (document, user, template) count as one. Exit code 0 whatever the verdict.
+    "cluster" (document, user, template) count as one. One of the two may be -, standard input. Exit code 0 whatever
+    the verdict.
     """
     from assay.decisions.compare import compare, comparison_shape
-    from assay.decisions.results import read_results
+    from assay.decisions.results import STDIN, read_results
+    from assay.errors import BadInput
 
+    if a == b == STDIN:
+        raise BadInput("Both result files are standard input.", hint="Name a file for one of them.")
     for path in (html_path, svg_path):
         _check_target(path, a, b)
     comparison = compare(read_results(a), read_results(b), alpha=alpha, lower_is_better=lower_is_better)
@@ -61,7 +65,7 @@ def command(
             output.note(note)
         output.emit_json(comparison_shape(comparison))
         return
-    print_comparison(output.console(), comparison, incumbent=str(a), candidate=str(b), same_file=_same(a, b))
+    print_comparison(output.console(), comparison, incumbent=_name(a), candidate=_name(b), same_file=_same(a, b))
 
 
 def print_comparison(
@@ -123,7 +127,7 @@ def _write_pictures(
 
     pictures = []
     if html_path is not None:
-        pictures.append((html_path, comparison_html(comparison, incumbent=str(a), candidate=str(b))))
+        pictures.append((html_path, comparison_html(comparison, incumbent=_name(a), candidate=_name(b))))
     if svg_path is not None:
         pictures.append((svg_path, forest_svg(comparison)))
     for path, text in pictures:
@@ -133,6 +137,10 @@ def _write_pictures(
         except OSError as error:
             raise BadInput(f"{path} cannot be written: {error.strerror}.", hint="Name another file.") from None
         output.note(f"Wrote {path}")
+
+
+def _name(path: Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)
 
 
 def _same(first: Path, second: Path) -> bool:

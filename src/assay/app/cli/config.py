@@ -1,9 +1,13 @@
 """`assay config`: every setting, its value and where it came from."""
 
+import sys
+
 import click
 
 from assay.app.cli import output
 from assay.app.cli.options import json_option, set_option
+
+_ENDLESS = 100_000  # columns
 
 
 @click.command("config")
@@ -39,4 +43,11 @@ def command(assignments: tuple[str, ...], as_json: bool) -> None:
     screen = output.console()
     screen.print(f"workspace  {home}")
     screen.print(f"file       {in_force.file or 'none (assay init writes one)'}\n")
-    screen.print(table)
+    if sys.stdout.isatty():
+        screen.print(table)
+        return
+    # A file or another program reads it: one line for each setting, however long.
+    screen.width = _ENDLESS
+    with screen.capture() as captured:
+        screen.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())

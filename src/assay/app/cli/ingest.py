@@ -19,18 +19,21 @@ _LISTED = 50
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--group", "groups", multiple=True, help="Who may see these documents; repeat for more. None: everyone.")
 @click.option("--meta", "metadata", multiple=True, metavar="KEY=VALUE", help="Metadata kept with these documents.")
+@click.option("--remove-missing", is_flag=True, help="Remove the documents of a folder that is gone or empty.")
 @set_option
 @json_option
 def command(
     paths: tuple[Path, ...],
     groups: tuple[str, ...],
     metadata: tuple[str, ...],
+    remove_missing: bool,
     assignments: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Read, cut and embed files and folders.
 
-    Unchanged documents cost nothing; files that are gone lose their passages. Exits 1 when a file failed.
+    Unchanged documents cost nothing; files that are gone lose their passages, but a whole folder that is gone or
+    empty is refused: it may only be renamed or not mounted. Exits 1 when a file failed.
     """
     from assay.app.cli.options import filter_from, settings_from
     from assay.app.cli.session import IngestBar, watching_models, with_workspace
@@ -42,7 +45,9 @@ def command(
     async def work(workspace: "Workspace") -> "IngestReport":
         await watching_models(workspace, workspace.embedder())
         with IngestBar() as bar:
-            return await workspace.ingest(paths, groups=groups, metadata=kept, progress=bar)
+            return await workspace.ingest(
+                paths, groups=groups, metadata=kept, remove_missing=remove_missing, progress=bar
+            )
 
     try:
         report = with_workspace(settings_from(assignments), work)

@@ -28,6 +28,11 @@ _NOT_OURS = frozenset(
 VERBS: dict[str, str] = {
     "demo": "Index the handbook, answer, score itself and judge one change.",
     "up": "Serve your documents as a cited assistant at a URL.",
+    "eval": "Score a system on cases, with error bars and a bill known beforehand.",
+    "cases": "Import, generate, review and audit test cases.",
+    "runs": "What was measured; show a run, compare two.",
+    "judge": "Check a judge against people's labels.",
+    "prompts": "Prompts by name and version, and what changed.",
     "compare": "Did my change help? Compare two result files of any tool.",
     "ingest": "Read, cut and embed documents into the workspace.",
     "ask": "Ask a question; get a cited answer or a stated refusal.",

@@ -1,0 +1,222 @@
+"""`assay eval`: score a system on cases, with error bars and a bill known beforehand."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.app.cli import output
+from assay.app.cli.options import json_option, set_option
+
+if TYPE_CHECKING:
+    from assay.app.measuring import Evaluation, Measuring
+    from assay.app.wiring import Workspace
+    from assay.evals.progress import Progress
+    from assay.evals.runs import RunRecord
+    from assay.evals.scoreboard import Scoreboard
+
+STOPPED_BY_BUDGET = 3
+"""The exit code of a run that a budget stopped: finished honestly, but not whole."""
+
+
+@click.command("eval", short_help="Score a system on cases, with error bars and a bill known beforehand.")
+@click.option(
+    "--cases", "named", metavar="FILE|SET", help="Cases: a JSONL file or an imported set; default: the newest set."
+)
+@click.option(
+    "--system",
+    metavar="SYSTEM",
+    help="assay.toml or a system file, http://host/v1, or module:function; default: Assay with the settings in force.",
+)
+@click.option("--metrics", metavar="LIST", help="Metrics by comma, or auto; see --list-metrics.")
+@click.option("--judge", metavar="MODEL", help="Model that judges; default: evals.judge, else the chat model.")
+@click.option("--budget-usd", type=click.FloatRange(min=0), help="Stop before the run would cost more than this.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many cases.")
+@click.option("--replicas", type=click.IntRange(1, 100), help="Ask each question so many times.")
+@click.option("--concurrency", type=click.IntRange(1, 1000), help="Questions in flight at once.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Where the HTML report goes.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and stop.")
+@click.option("--list-metrics", is_flag=True, help="Every metric, and what it needs.")
+@set_option
+@json_option
+def command(
+    named: str | None,
+    system: str | None,
+    metrics: str | None,
+    judge: str | None,
+    budget_usd: float | None,
+    limit: int | None,
+    replicas: int | None,
+    concurrency: int | None,
+    report: Path | None,
+    only_plan: bool,
+    list_metrics: bool,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score a system on cases.
+
+    Says first what it will do: cases, calls, cost, time, and the smallest difference these cases can show. What was
+    computed before is not computed again; an interrupted run goes on where it was.
+    """
+    from assay.app.cli.options import settings_from
+    from assay.app.cli.session import with_workspace
+
+    if list_metrics:
+        _list_metrics(as_json=as_json)
+        return
+    in_force = settings_from(
+        assignments,
+        evals__metrics=metrics,
+        evals__judge=judge,
+        evals__replicas=replicas,
+        evals__concurrency=concurrency,
+    )
+
+    async def work(workspace: "Workspace") -> int:
+        from assay.app.measuring import measuring
+
+        async with measuring(workspace) as opened:
+            chosen = await asyncio.to_thread(opened.choose, named, limit=limit)
+            async with opened.evaluation(chosen, in_force, system=system, budget_usd=budget_usd) as evaluation:
+                plan = await asyncio.to_thread(evaluation.plan)
+                if only_plan:
+                    _say(plan, as_json=as_json)
+                    return 0
+                print_plan(plan)
+                return await _run(opened, evaluation, report=report, as_json=as_json)
+
+    code = with_workspace(in_force, work)
+    if code:
+        sys.exit(code)
+
+
+async def _run(opened: "Measuring", evaluation: "Evaluation", *, report: Path | None, as_json: bool) -> int:
+    from assay.app.measuring import run_shape
+
+    with EvalBar(evaluation.total) as bar:
+        try:
+            record, board = await evaluation.run(progress=bar)
+        except asyncio.CancelledError:
+            bar.stop()
+            if bar.run_id:
+                output.note(
+                    f"Interrupted. What is finished is kept: run the same command again to go on ({bar.run_id[:8]})."
+                )
+            raise
+    path = await asyncio.to_thread(opened.write_report, record, report)
+    if as_json:
+        output.emit_json({**run_shape(record, board), "report": str(path)})
+    else:
+        print_run(record, board, path)
+    if record.status == "budget":
+        output.note("The budget stopped this run. Run the same command with a larger --budget-usd to go on.")
+        return STOPPED_BY_BUDGET
+    return 0
+
+
+def print_run(record: "RunRecord", board: "Scoreboard", report: Path | None) -> None:
+    """The scoreboard of a run for a person, what it cost, and where more is to be seen."""
+    from assay.app.cli.scoreboard import print_scoreboard
+
+    screen = output.console()
+    print_scoreboard(screen, board)
+    cost = f"${record.cost_usd:.4f}" if record.cost_usd else "$0"
+    unpriced = f" and {record.unpriced_calls:,} unpriced calls" if record.unpriced_calls else ""
+    screen.print(
+        f"\nrun {record.id[:8]} ({record.status}): {record.paid_calls:,} calls made, {record.cached_calls:,} from the "
+        f"cache, {cost}{unpriced}",
+        style="dim",
+        markup=False,
+    )
+    if report is not None:
+        screen.print(f"report   {report}", markup=False)
+        screen.print(f"page     assay up, then /runs/{record.id[:8]}", style="dim", markup=False)
+
+
+def _say(plan: Any, *, as_json: bool) -> None:
+    if as_json:
+        output.emit_json(plan.as_json())
+    else:
+        for line in plan.lines():
+            output.console().print(line, markup=False)
+
+
+def print_plan(plan: Any) -> None:
+    """What will be done, on stderr."""
+    for line in plan.lines():
+        output.note(line)
+
+
+def _list_metrics(*, as_json: bool) -> None:
+    from assay.app.metrics import described
+
+    rows = described()
+    if as_json:
+        output.emit_json({"metrics": [{"name": name, "needs": needs, "meaning": what} for name, needs, what in rows]})
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("metric", "needs", "what it says"):
+        table.add_column(heading, no_wrap=heading != "what it says")
+    for name, needs, what in rows:
+        table.add_row(name, needs, what)
+    output.console().print(table)
+
+
+class EvalBar:
+    """Progress of an evaluation on stderr with running scores and spend; silent where stderr is no terminal."""
+
+    def __init__(self, total: int) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("measuring"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[standing]}[/]"),
+        )
+        self._progress = Progress(
+            *columns, console=output.error_console(), transient=True, disable=not sys.stderr.isatty()
+        )
+        self._task = self._progress.add_task("measuring", total=total, standing="")
+        self.run_id = ""
+
+    def __enter__(self) -> "EvalBar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+    def __call__(self, progress: "Progress") -> None:
+        """Show how far it is."""
+        self.run_id = progress.run_id
+        self._progress.update(self._task, completed=progress.done, total=progress.total, standing=_standing(progress))
+
+
+def _standing(progress: "Progress") -> str:
+    from assay.app.metrics import HEADLINE
+
+    shown = [f"{name} {progress.means[name]:.3f}" for name in HEADLINE if name in progress.means][:3]
+    spend = f"${progress.cost_usd:.4f}" if progress.cost_usd else "$0"
+    if progress.unpriced_calls:
+        spend += f" + {progress.unpriced_calls:,} unpriced"
+    failed = [f"{progress.failed:,} failed"] if progress.failed else []
+    return "  ".join([*shown, *failed, spend])

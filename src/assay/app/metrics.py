@@ -1,0 +1,152 @@
+"""Metrics by name: which scorer gives them, and which are meant by `auto`.
+
+Formulas come in groups, because one pass over a case gives a whole group; a judge gives one metric and is made only
+when it is named.
+"""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.errors import BadSetting
+from assay.evals.answer_metrics import CitationScorer, DeclineScorer, EmbeddingSimilarity, TextScorer
+from assay.evals.case import Case
+from assay.evals.judges.geval import GEval
+from assay.evals.judges.ragas import AnswerRelevancy, ContextPrecision, ContextRecall, Faithfulness
+from assay.evals.judges.rubric import Rubric
+from assay.evals.retrieval_metrics import RetrievalScorer
+from assay.evals.scorer import Scorer
+from assay.models.chat import ChatModel
+from assay.models.embedder import Embedder
+
+JUDGED: dict[str, str] = {
+    "faithfulness": "statements of the answer that the passages support",
+    "answer_relevancy": "whether the answer answers the question asked",
+    "context_precision": "useful passages first, judged against the reference answer",
+    "context_utilization": "useful passages first, judged against the answer given",
+    "context_recall": "statements of the reference answer that the passages hold",
+    "g_eval": "a form of steps, scored by the model's own probabilities",
+    "rubric": "levels described in words",
+}
+"""Metrics that need a judge, and what each says in a line."""
+
+EMBEDDED: dict[str, str] = {"embedding_similarity": "cosine of answer and reference"}
+"""Metrics that need the embedder."""
+
+MEANINGS: dict[str, str] = {
+    "precision": "share of the first k passages that hold evidence",
+    "recall": "share of evidence whose passages are among the first k",
+    "ndcg": "evidence near the top, discounted by rank",
+    "mrr": "one over the rank of the first passage that holds evidence",
+    "map": "mean precision over the ranks that hold evidence",
+    "evidence_recall": "share of evidence pieces found in the first k passages, or within so many tokens (2000t)",
+    "evidence_coverage": "share of evidence characters found there",
+    "passage_efficiency": "evidence characters over characters sent",
+    "exact_match": "the answer equals a reference after SQuAD's normalisation",
+    "token_f1": "words shared with the best reference, SQuAD's F1",
+    "answer_contained": "a reference stands in the answer",
+    "rouge_l": "longest common subsequence of words with the best reference, F1",
+    "chrf": "character n-grams shared with the best reference, F2",
+    "citation_precision": "cited characters that are evidence",
+    "citation_recall": "evidence characters that are cited",
+    "declined_when_it_should": "unanswerable questions declined",
+    "answered_when_it_could": "answerable questions answered",
+    "aurc": "mean risk over all shares of questions answered, most confident first; lower is better",
+}
+"""What each formula says, by the name before the @."""
+
+HEADLINE = (
+    "exact_match",
+    "token_f1",
+    "answer_contained",
+    "rouge_l",
+    "chrf",
+    "evidence_recall@5",
+    "ndcg@10",
+    "mrr",
+    "passage_efficiency@5",
+    "citation_precision",
+    "citation_recall",
+    "declined_when_it_should",
+    "answered_when_it_could",
+    "aurc",
+    *EMBEDDED,
+    *JUDGED,
+)
+"""What a terminal shows first; everything else is in the report and in --json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What scorers may use; called only where a metric that needs it was named."""
+
+    judge: Callable[[], ChatModel]
+    embedder: Callable[[], Embedder]
+    criterion: str = ""
+
+
+def scorers_for(
+    named: str, *, kind: Literal["answerer", "retriever"], cases: Sequence[Case], instruments: Instruments
+) -> tuple[list[Scorer], tuple[str, ...] | None]:
+    """Scorers for metrics `named` by comma (or `auto`), and the names to show (None: all).
+
+    Raises BadSetting for a name nobody knows.
+    """
+    wanted = [name.strip() for name in named.split(",") if name.strip()]
+    formulas = _formulas(kind, cases)
+    if not wanted or wanted == ["auto"]:
+        return formulas, None
+    known = [metric for scorer in formulas for metric in scorer.metrics] + ["auto", "aurc", *EMBEDDED, *JUDGED]
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            raise BadSetting(
+                f"There is no metric {name!r} for {kind}s.",
+                hint=f"Did you mean {near[0]}?" if near else "Run `assay eval --list-metrics` to see them.",
+            )
+    chosen = [s for s in formulas if "auto" in wanted or "aurc" in wanted or set(s.metrics) & set(wanted)]
+    for name in dict.fromkeys(wanted):
+        if name in EMBEDDED:
+            chosen.append(EmbeddingSimilarity(instruments.embedder()))
+        elif name in JUDGED:
+            chosen.append(_judge(name, instruments))
+    return chosen, None if "auto" in wanted else tuple(wanted)
+
+
+def described() -> list[tuple[str, str, str]]:
+    """(name, what it needs, what it says) of every metric, for people."""
+    rows = [(name, "", MEANINGS.get(name.split("@")[0], "")) for name in _names_of_formulas()]
+    rows += [(name, "embedder", what) for name, what in EMBEDDED.items()]
+    return rows + [(name, "judge", what) for name, what in JUDGED.items()]
+
+
+def _names_of_formulas() -> list[str]:
+    scorers: list[Scorer] = [RetrievalScorer(), TextScorer(), CitationScorer(), DeclineScorer()]
+    return [*dict.fromkeys(metric for scorer in scorers for metric in scorer.metrics), "aurc"]
+
+
+def _formulas(kind: str, cases: Sequence[Case]) -> list[Scorer]:
+    scorers: list[Scorer] = []
+    if any(case.evidence for case in cases):
+        scorers.append(RetrievalScorer(passages_expected=kind == "retriever"))
+    if kind == "answerer":
+        scorers += [TextScorer(), CitationScorer(), DeclineScorer()]
+    return scorers
+
+
+def _judge(name: str, instruments: Instruments) -> Scorer:
+    model = instruments.judge()
+    if name == "faithfulness":
+        return Faithfulness(model)
+    if name == "answer_relevancy":
+        return AnswerRelevancy(model, instruments.embedder())
+    if name == "context_precision":
+        return ContextPrecision(model)
+    if name == "context_utilization":
+        return ContextPrecision(model, against="answer")
+    if name == "context_recall":
+        return ContextRecall(model)
+    if name == "g_eval":
+        return GEval(model, criterion=instruments.criterion)
+    return Rubric(model)

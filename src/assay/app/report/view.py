@@ -1,0 +1,83 @@
+"""What a report shows of a run: its record, its scoreboard, and the cases to look at first."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from assay.errors import NotFound
+from assay.evals.case import Case
+from assay.evals.columns import Columns, rows_of
+from assay.evals.explore import Outcome, outcome_of, worst_first
+from assay.evals.history import Point
+from assay.evals.result import Result
+from assay.evals.runs import RunRecord, Runs
+from assay.evals.scoreboard import Scoreboard, scoreboard
+from assay.evals.scorer import Gold
+
+MOST_CASES = 500
+"""Cases shown in a report: worst first, enough to read for a day, and a file that opens at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """One case with its gold as the corpus has it and its worst result of `replicas`."""
+
+    case: Case
+    gold: tuple[Gold, ...]
+    result: Result
+    replicas: int = 1
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the case."""
+        return outcome_of(self.case, self.result)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run to be shown. `cases` come worst first and may be fewer than the run has; they are read once."""
+
+    run: RunRecord
+    board: Scoreboard
+    cases: Iterable[CaseView]
+    history: tuple[tuple[str, tuple[Point, ...]], ...] = ()
+
+
+def run_view(
+    runs: Runs,
+    run: RunRecord,
+    cases: Sequence[Case],
+    *,
+    gold_of: Callable[[Case], tuple[Gold, ...]],
+    most_cases: int = MOST_CASES,
+    history: tuple[tuple[str, tuple[Point, ...]], ...] = (),
+) -> RunView:
+    """The view of a run on `cases`, its set in order. Reads the results once, and those of the shown cases again."""
+    columns = Columns(rows_of(runs.results(run.id), cases))
+    ordinals = worst_first(columns)[:most_cases]
+    return RunView(run, scoreboard(columns), _case_views(runs, run, cases, ordinals, gold_of), history)
+
+
+def _case_views(
+    runs: Runs,
+    run: RunRecord,
+    cases: Sequence[Case],
+    ordinals: Sequence[int],
+    gold_of: Callable[[Case], tuple[Gold, ...]],
+) -> Iterator[CaseView]:
+    for ordinal in ordinals:
+        case = cases[ordinal]
+        results = [result for number in range(run.spec.replicas) if (result := _result(runs, run.id, case, number))]
+        if results:
+            yield CaseView(case, gold_of(case), min(results, key=_goodness), len(results))
+
+
+def _result(runs: Runs, run_id: str, case: Case, replica: int) -> Result | None:
+    try:
+        return runs.result(run_id, case.id, replica=replica)
+    except NotFound:
+        return None  # an interrupted run has not come to every replica
+
+
+def _goodness(result: Result) -> tuple[bool, float]:
+    values = [score.value or 0.0 for score in result.scores.values()]
+    return not result.error, sum(values) / len(values) if values else 0.0

@@ -1,0 +1,176 @@
+"""Questions by a small model and by rule: the answer is chosen first, then asked for in several ways.
+
+A model of 135M parameters left alone writes questions nobody could answer. So the sentence and the answer are picked
+here, the model is shown how it is done and writes one line, and rules turn statements into questions beside it. All of
+them are drafts that the filters judge; where both pass, the model's is taken, since the rules' copy the text.
+"""
+
+import random
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from assay.answers import question as asking
+from assay.answers.words import STOP_WORDS
+from assay.errors import BadInput, Upstream
+from assay.evals.generation.draft import Draft, Dropped, Quote
+from assay.evals.generation.prompts import WEAK, WEAK_EXAMPLES
+from assay.evals.generation.rules import DATE, NAME, Asked, asked_of
+from assay.evals.generation.texts import Excerpt
+from assay.models.chat import ChatModel, ChatRequest, Message
+from assay.models.prompt import Prompt
+
+_TRIES = 3  # answers asked for in an excerpt
+_SAMPLED_TEMPERATURE = 0.7
+_MOST_TOKENS = 40
+_SHORTEST_SENTENCE, _LONGEST_SENTENCE = 40, 320  # characters
+_ANSWER = re.compile(rf"{DATE}|{NAME}|\$?\b\d[\d.,]*\d(?: (?:million|billion|percent))?%?")
+_OPENS_ON_OTHERS = re.compile(
+    r"(?:he|she|it|they|this|these|those|that|such|here|there|his|her|its|their|however|but|and|also|thus|therefore|"
+    r"another|both|one|some)\b",
+    re.IGNORECASE,
+)
+_ASKS_ANEW = re.compile(r"^(When|Where|Who|What|Which|Why|How|By whom|In what|In which)\b")
+_TYPED = ("date", "number", "person", "place")
+
+Made = list[Draft | Dropped]
+
+
+class WeakWriter:
+    """Writes by rule, and with `model` where there is one. What it writes about an excerpt depends on nothing else.
+
+    `vocabulary` holds the lower-case words of the texts.
+    """
+
+    prompts: tuple[Prompt, ...] = (WEAK,)
+    is_weak = True
+
+    def __init__(self, model: ChatModel | None, *, vocabulary: Collection[str], seed: int) -> None:
+        self._model, self._vocabulary, self._seed = model, vocabulary, seed
+
+    async def single(self, excerpt: Excerpt) -> Made:
+        """Drafts about one excerpt, the model's first."""
+        drawn = random.Random(f"weak:{self._seed}:{excerpt.source}:{excerpt.start}")
+        by_rule = list(self._by_rule(excerpt))
+        drawn.shuffle(by_rule)
+        if self._model is None:
+            return [*by_rule]
+        return [*await self._by_model(excerpt, self._targets(excerpt, by_rule, drawn)), *by_rule]
+
+    async def multi(self, first: Excerpt, second: Excerpt) -> Made:
+        """Two questions joined into one that needs both excerpts."""
+        one, other = [draft for draft in await self.single(first) if isinstance(draft, Draft)], await self.single(second)
+        both = [draft for draft in other if isinstance(draft, Draft)]
+        return [joined(a, b) for a in one[-2:] for b in both[-2:]]
+
+    async def adversarial(self, excerpt: Excerpt, distractor: Excerpt) -> Made:
+        """Questions about the excerpt; whether the distractor is close enough is for the filter to say."""
+        return [
+            replace(draft, kind="adversarial") if isinstance(draft, Draft) else draft
+            for draft in await self.single(excerpt)
+        ]
+
+    async def unanswerable(self, excerpt: Excerpt, others: Sequence[Excerpt]) -> Made:
+        """Questions about the excerpt with a name or a year in them exchanged for one from elsewhere."""
+        drawn = random.Random(f"swap:{self._seed}:{excerpt.source}:{excerpt.start}")
+        drafts = [draft for draft in await self.single(excerpt) if isinstance(draft, Draft)]
+        return [swapped for draft in drafts for swapped in _swapped(draft, others, drawn)]
+
+    def _by_rule(self, excerpt: Excerpt) -> Iterator[Draft]:
+        for start, end in _good_sentences(excerpt):
+            for asked in asked_of(excerpt.quote(start, end), vocabulary=self._vocabulary):
+                yield _draft(excerpt, (start, end), asked, written="rule")
+
+    def _targets(
+        self, excerpt: Excerpt, by_rule: Sequence[Draft], drawn: random.Random
+    ) -> list[tuple[tuple[int, int], str]]:
+        """Sentences with an answer in them worth asking for: those the rules found, and names, dates and numbers."""
+        found = [((draft.evidence[0].start, draft.evidence[0].end), draft.answer) for draft in by_rule]
+        for start, end in _good_sentences(excerpt):
+            sentence = excerpt.quote(start, end)
+            # The first word has a capital whatever it is.
+            found += [((start, end), match.group()) for match in _ANSWER.finditer(sentence, sentence.find(" ") + 1)]
+        found = [target for target in dict.fromkeys(found) if target[1].lower() not in STOP_WORDS]
+        return drawn.sample(found, min(_TRIES, len(found)))
+
+    async def _by_model(self, excerpt: Excerpt, targets: Sequence[tuple[tuple[int, int], str]]) -> Made:
+        made: Made = []
+        for span, answer in targets:
+            sentence = excerpt.quote(*span)
+            try:
+                for temperature in (0.0, _SAMPLED_TEMPERATURE):
+                    question = await self._line(sentence, answer, temperature=temperature)
+                    at = sentence.find(answer)
+                    made.append(_draft(excerpt, span, Asked(question, at, at + len(answer)), written="model"))
+            except (Upstream, BadInput) as error:
+                made.append(Dropped("", "model_failed", f"{error.slug}: {error.message}"))
+        return list(dict.fromkeys(made))
+
+    async def _line(self, sentence: str, answer: str, *, temperature: float) -> str:
+        assert self._model is not None
+        messages = []
+        for text, given, question in WEAK_EXAMPLES:
+            messages += [Message("user", _prompt(text, given)), Message("assistant", question)]
+        messages.append(Message("user", _prompt(sentence, answer)))
+        request = ChatRequest(
+            tuple(messages), max_tokens=_MOST_TOKENS, temperature=temperature, seed=self._seed, stop=("\n",)
+        )
+        return (await self._model.complete(request)).text.strip().strip('"“”')
+
+
+def joined(first: Draft, second: Draft) -> Draft:
+    """One question that asks two, with both answers and the evidence of both."""
+    other = _ASKS_ANEW.sub(lambda found: found[1].lower(), second.question)
+    return Draft(
+        question=f"{first.question.rstrip('? ')}, and {other}",
+        answer=f"{first.answer} and {second.answer}",
+        evidence=first.evidence + second.evidence,
+        kind="multi",
+        about=first.about,
+        written="model" if "model" in (first.written, second.written) else "rule",
+    )
+
+
+def _prompt(text: str, answer: str) -> str:
+    return WEAK.text.replace("{text}", text.replace("\n", " ")).replace("{answer}", answer)
+
+
+def _good_sentences(excerpt: Excerpt) -> Iterator[tuple[int, int]]:
+    """Sentences that stand by themselves: not too short or long, and not about something said before them."""
+    for start, end in excerpt.sentences:
+        text = excerpt.quote(start, end)
+        if _SHORTEST_SENTENCE <= len(text) <= _LONGEST_SENTENCE and not _OPENS_ON_OTHERS.match(text):
+            yield start, end
+
+
+def _draft(excerpt: Excerpt, span: tuple[int, int], asked: Asked, *, written: str) -> Draft:
+    sentence = excerpt.quote(*span)
+    answer = sentence[asked.start : asked.end]
+    # What a small model asked for is only known where the question says what kind of thing answers it.
+    if written == "model" and asking.Question.of(asked.question).kind not in _TYPED:
+        answer = sentence
+    quote = Quote(excerpt, *span)
+    return Draft(asked.question, answer, (quote,), "single", excerpt, "rule" if written == "rule" else "model")
+
+
+def _swapped(draft: Draft, others: Sequence[Excerpt], drawn: random.Random) -> Iterator[Draft]:
+    """The question with one name or year exchanged for one that its own excerpt does not have."""
+    own = f"{draft.about.title} {draft.about.text}"
+    for pattern in (NAME, r"\b1\d{3}\b|\b20\d{2}\b"):
+        asked = [found for found in re.finditer(pattern, draft.question) if found.start() > 0]
+        if not asked:
+            continue
+        old = max(asked, key=lambda found: len(found.group()))
+        is_short = len(old.group().split()) == 1
+        choices = sorted(
+            {
+                name
+                for other in others
+                for name in re.findall(pattern, other.text)
+                if name not in own and (len(name.split()) == 1) == is_short and name.lower() not in STOP_WORDS
+                and name.startswith("the ") == old.group().startswith("the ")
+            }
+        )  # fmt: skip
+        for new in drawn.sample(choices, min(2, len(choices))):
+            question = draft.question[: old.start()] + new + draft.question[old.end() :]
+            yield replace(draft, question=question, answer="", evidence=(), kind="unanswerable")

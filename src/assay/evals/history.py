@@ -1,0 +1,46 @@
+"""How each metric went over runs: points with error bars, oldest first, from the scoreboards kept with the runs.
+
+Intervals of two runs that overlap do not say that nothing changed: the same cases make the difference smaller than
+either interval, so compare two runs with `diff`. Proved by `tests/unit/evals/test_history.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from assay.evals.runs import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One metric of one run. `same_cases` is whether the run was on the set of the newest run."""
+
+    run_id: str
+    created_ns: int
+    system: str
+    value: float
+    low: float
+    high: float
+    n: int
+    failed: int
+    same_cases: bool
+
+
+def history(runs: Iterable[RunRecord]) -> Mapping[str, tuple[Point, ...]]:
+    """Points by metric, oldest first, of the runs that have a scoreboard; metrics in the order of the newest run."""
+    ordered = sorted((run for run in runs if run.summary), key=lambda run: (run.created_ns, run.id))
+    points: dict[str, list[Point]] = {}
+    for run in reversed(ordered):
+        for name, metric in ((run.summary or {}).get("metrics") or {}).items():
+            point = Point(
+                run_id=run.id,
+                created_ns=run.created_ns,
+                system=run.spec.system,
+                value=metric["value"],
+                low=metric["low"],
+                high=metric["high"],
+                n=metric["n"],
+                failed=metric["failed"],
+                same_cases=run.spec.set_digest == ordered[-1].spec.set_digest,
+            )
+            points.setdefault(name, []).append(point)
+    return {name: tuple(reversed(found)) for name, found in points.items()}

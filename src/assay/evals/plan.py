@@ -1,0 +1,334 @@
+"""What an evaluation will take, before it starts: calls, money, time, and the smallest difference it can show.
+
+Figures come from what was measured before: outputs of this system, and judgements by these scorers, in earlier runs.
+Where nothing was measured they come from what the system declares, and what nobody knows is None and said so. Proved by
+`tests/unit/evals/test_plan.py`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from assay.evals.case import Case
+from assay.evals.engine import spec_of
+from assay.evals.outputs import output_key
+from assay.evals.result import Result
+from assay.evals.run_spec import RunSpec
+from assay.evals.runs import RunRecord, Runs
+from assay.evals.scorer import Scorer
+from assay.evals.system import System
+from assay.ledger.values import Values
+from assay.stats.power import detectable_effect
+
+DISCORDANCES = (0.10, 0.16, 0.25)
+"""Shares of cases on which two systems differ, from alike to unlike; .16 is usual for a changed setting."""
+
+PILOT_RESULTS = 300
+_RUNS_LOOKED_AT = 50
+_Z95 = 1.96
+
+
+class Range(NamedTuple):
+    """An expectation with its limits: 95% where it rests on measurements, else the declared extremes."""
+
+    low: float
+    expected: float
+    high: float
+
+    def __add__(self, other: "Range") -> "Range":  # type: ignore[override]  # ranges add up, they are not joined
+        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `evaluate` would do now.
+
+    Of `questions` (cases times replicas) `finished` have their result in the run that would be resumed (`resumes`),
+    `cached` have their output from earlier runs, and `fresh` are asked; `judged` of those that are left were judged
+    before, so their judgements are cached too. `model_calls` and `judge_calls` are of what is not cached. `unpriced`
+    names what has no known price: `cost_usd` is then only of the rest. `pilot` is how many measured results the
+    figures of the system rest on, `judge_pilot` those of the judges. None: nothing is known.
+
+    `detectable` is by share of cases on which two systems differ (None: more than these cases can show), `measured`
+    by metric from the last two runs on these cases; both at 80% power and alpha .05, for cases that are independent.
+    """
+
+    system: str
+    set_name: str
+    cases: int
+    clusters: int
+    replicas: int
+    questions: int
+    resumes: str | None
+    finished: int
+    cached: int
+    fresh: int
+    judged: int
+    metrics: tuple[str, ...]
+    judges: tuple[str, ...]
+    model_calls: Range | None
+    judge_calls: Range | None
+    cost_usd: Range | None
+    unpriced: tuple[str, ...]
+    seconds: Range | None
+    pilot: int
+    judge_pilot: int
+    detectable: Mapping[float, float | None]
+    measured: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """As `assay eval --plan --json` gives it."""
+        shape = asdict(self)
+        for name in ("model_calls", "judge_calls", "cost_usd", "seconds"):
+            found: Range | None = getattr(self, name)
+            shape[name] = None if found is None else found._asdict()
+        return shape | {"detectable": {f"{share:.2f}": effect for share, effect in self.detectable.items()}}
+
+    def lines(self) -> list[str]:
+        """The same in words, one fact a line."""
+        return [*_work_lines(self), *_cost_lines(self), *_power_lines(self)]
+
+
+def plan(
+    system: System,
+    cases: Sequence[Case],
+    *,
+    scorers: Sequence[Scorer],
+    runs: Runs,
+    values: Values,
+    set_digest: str,
+    set_name: str = "",
+    replicas: int = 1,
+    concurrency: int = 8,
+) -> Plan:
+    """The plan of `evaluate` with the same arguments. Reads the ledger and asks nothing of system and judges."""
+    spec = spec_of(system, cases, scorers=scorers, set_digest=set_digest, set_name=set_name, replicas=replicas)
+    questions = len(cases) * replicas
+    unfinished = runs.unfinished(spec)
+    finished = unfinished.results - unfinished.failed if unfinished else 0
+    # Of a run to be resumed the finished outputs are cached too; those are not asked for at all.
+    cached = max(0, _cached(system, cases, values, replicas) - finished) if system.subject is not None else 0
+    left = questions - finished
+    recent = runs.list(_RUNS_LOOKED_AT)
+    pilot = _pilot(runs, [run for run in recent if _same_system(run.spec, spec)])
+    same_judges = [run for run in recent if _judges_of(spec) and _judges_of(run.spec) == _judges_of(spec)]
+    judge_pilot = _pilot(runs, same_judges, judged=True)
+    judged = min(cached, max((_settled(run) for run in same_judges if _same_outputs(run.spec, spec)), default=0))
+    made = _system_figures(system, pilot.results, left - cached)
+    judging = _judge_figures(scorers, judge_pilot.results, left - judged)
+    judges = tuple(dict.fromkeys(scorer.judge.name for scorer in scorers if scorer.judge))
+    bills = [bill for bill in (made.cost_usd, judging.cost_usd) if bill is not None]
+    unpriced = [system.name] * (made.cost_usd is None) + [*judges] * (judging.cost_usd is None)
+    return Plan(
+        system=system.name,
+        set_name=set_name,
+        cases=len(cases),
+        clusters=len({case.cluster or f"\0{i}" for i, case in enumerate(cases)}),
+        replicas=replicas,
+        questions=questions,
+        resumes=unfinished.id if unfinished else None,
+        finished=finished,
+        cached=cached,
+        fresh=left - cached,
+        judged=judged,
+        metrics=tuple(metric for scorer in scorers for metric in scorer.metrics),
+        judges=judges,
+        model_calls=made.calls,
+        judge_calls=judging.calls,
+        cost_usd=None if not bills else sum(bills[1:], bills[0]),
+        unpriced=tuple(unpriced),
+        seconds=_seconds(made, judging, pilot.concurrency, concurrency),
+        pilot=len(pilot.results),
+        judge_pilot=len(judge_pilot.results),
+        detectable={share: detectable(len(cases), share) for share in DISCORDANCES},
+        measured=_measured(runs, set_digest, len(cases)),
+    )
+
+
+def detectable(cases: int, discordance: float) -> float | None:
+    """The smallest difference of two rates that `cases` paired cases show when the systems differ on that share.
+
+    Solves n = r² (disc - effect²)/effect² (Miller 2024, eq. 9) for the effect; None where even all differing cases
+    going one way would not do.
+    """
+    if not cases:
+        return None
+    reach = detectable_effect(1, variance=1.0)
+    effect = math.sqrt(reach**2 * discordance / (cases + reach**2))
+    return effect if effect <= discordance else None
+
+
+class _Pilot(NamedTuple):
+    results: Sequence[Result]
+    concurrency: int
+
+
+class _Figures(NamedTuple):
+    """Of one half of the work: calls, dollars (None: no price), and milliseconds summed over the cases."""
+
+    calls: Range | None
+    cost_usd: Range | None
+    milliseconds: Range | None
+
+
+_NOTHING = _Figures(Range(0, 0, 0), Range(0, 0, 0), Range(0, 0, 0))
+
+
+def _cached(system: System, cases: Sequence[Case], values: Values, replicas: int) -> int:
+    keys = [output_key(system, case.question, replica) for case in cases for replica in range(replicas)]
+    known = values.known(list(dict.fromkeys(keys)))
+    return sum(key in known for key in keys)
+
+
+def _pilot(runs: Runs, candidates: Sequence[RunRecord], *, judged: bool = False) -> _Pilot:
+    """Results of the newest of these runs that has some; with `judged`, only those whose judge was paid."""
+    for run in candidates:
+        some = islice(runs.results(run.id), PILOT_RESULTS)
+        found = [one for one in some if not one.error and (one.judge_paid_calls or not judged)]
+        if found:
+            return _Pilot(found, int(run.spec.details.get("concurrency", 1)))
+    return _Pilot([], 1)
+
+
+def _settled(run: RunRecord) -> int:
+    return run.results - run.failed
+
+
+def _same_outputs(one: RunSpec, other: RunSpec) -> bool:
+    return one.subject is not None and (one.subject, one.set_digest) == (other.subject, other.set_digest)
+
+
+def _same_system(one: RunSpec, other: RunSpec) -> bool:
+    return one.subject == other.subject and (one.subject is not None or one.system == other.system)
+
+
+def _judges_of(spec: RunSpec) -> set[str]:
+    return {scorer["digest"] for scorer in spec.scorers if scorer["judge"]}
+
+
+def _system_figures(system: System, pilot: Sequence[Result], n: int) -> _Figures:
+    if not n:
+        return _NOTHING
+    declared: tuple[float, float] | None = getattr(system, "expected_cost_usd", None)
+    costs = [one.cost_usd for one in pilot if one.cost_usd is not None]
+    if pilot and len(costs) == len(pilot):
+        cost: Range | None = _total(costs, n)
+    else:
+        cost = None if declared is None else Range(declared[0] * n, sum(declared) / 2 * n, declared[1] * n)
+    if not pilot:
+        return _Figures(None, cost, None)
+    calls = [float(one.output.calls) for one in pilot if one.output]
+    return _Figures(_total(calls, n), cost, _total([one.latency_ms for one in pilot], n))
+
+
+def _judge_figures(scorers: Sequence[Scorer], pilot: Sequence[Result], n: int) -> _Figures:
+    if not n or not any(scorer.judge for scorer in scorers):
+        return _NOTHING
+    if not pilot:
+        return _Figures(None, None, None)
+    # A case whose judgement was partly cached tells what one call costs, not what a case costs.
+    per_case = [
+        None if one.judge_cost_usd is None else one.judge_cost_usd * one.judge_calls / one.judge_paid_calls
+        for one in pilot
+    ]
+    costs = [cost for cost in per_case if cost is not None]
+    return _Figures(
+        _total([float(one.judge_calls) for one in pilot], n),
+        _total(costs, n) if len(costs) == len(per_case) else None,
+        _total([one.judge_ms for one in pilot], n),
+    )
+
+
+def _total(measured: Sequence[float], n: int) -> Range:
+    """The sum over `n` cases to come, from cases measured before: a 95% prediction interval, floored at 0."""
+    mean = fmean(measured)
+    spread = stdev(measured) if len(measured) > 1 else mean
+    half = _Z95 * spread * math.sqrt(n + n * n / len(measured))
+    return Range(max(0.0, n * mean - half), n * mean, n * mean + half)
+
+
+def _seconds(made: _Figures, judging: _Figures, then: int, now: int) -> Range | None:
+    """Wall-clock time. More at once than when it was measured may go faster, or only queue: that is the range."""
+    if made.milliseconds is None or judging.milliseconds is None:
+        return None
+    low, expected, high = made.milliseconds + judging.milliseconds
+    slower, faster = min(then, now), max(then, now)
+    at_once = now if now < then else then
+    return Range(low / 1000 / faster, expected / 1000 / at_once, high / 1000 / slower)
+
+
+def _measured(runs: Runs, set_digest: str, cases: int) -> dict[str, float]:
+    """By metric, what `cases` cases show if they spread as the differences of the last two runs on them did."""
+    done: list[RunRecord] = [
+        run for run in runs.list(_RUNS_LOOKED_AT, set_digest=set_digest) if run.status == "done" and run.results
+    ][:2]
+    if len(done) < 2 or cases < 2 or done[0].spec.subject == done[1].spec.subject:
+        return {}
+    new, old = (_case_means(runs, run.id) for run in done)
+    found = {}
+    for metric in new.keys() & old.keys():
+        both = new[metric].keys() & old[metric].keys()
+        differences = [new[metric][ordinal] - old[metric][ordinal] for ordinal in both]
+        if len(differences) > 1 and (spread := stdev(differences)) > 0:
+            found[metric] = detectable_effect(len(differences), variance=spread**2)
+    return dict(sorted(found.items()))
+
+
+def _case_means(runs: Runs, run_id: str) -> dict[str, dict[int, float]]:
+    sums: dict[str, dict[int, list[float]]] = {}
+    for one in runs.results(run_id, outputs=False):
+        for metric, score in one.scores.items():
+            if score.value is not None:
+                sums.setdefault(metric, {}).setdefault(one.ordinal, []).append(score.value)
+    return {metric: {ordinal: fmean(of) for ordinal, of in cases.items()} for metric, cases in sums.items()}
+
+
+def _work_lines(plan: Plan) -> list[str]:
+    times = f" × {plan.replicas}" if plan.replicas > 1 else ""
+    named = f" of {plan.set_name}" if plan.set_name else ""
+    known = [f"{plan.finished} finished before"] * bool(plan.finished) + [f"{plan.cached} cached"] * bool(plan.cached)
+    lines = [f"{plan.system}: {plan.cases} cases{times}{named}, {', '.join([*known, f'{plan.fresh} to ask'])}"]
+    if plan.resumes:
+        lines.append(f"goes on with run {plan.resumes[:8]}")
+    calls = "not known before the first answers" if plan.model_calls is None else _shown(plan.model_calls, "{:.0f}")
+    lines.append(f"model calls: {calls}")
+    if plan.judges:
+        calls = (
+            "not known before the first judgements" if plan.judge_calls is None else _shown(plan.judge_calls, "{:.0f}")
+        )
+        before = f", {plan.judged} cases judged before" if plan.judged else ""
+        lines.append(f"judge calls: {calls}{before} ({', '.join(plan.judges)})")
+    return lines
+
+
+def _cost_lines(plan: Plan) -> list[str]:
+    lines = []
+    if plan.cost_usd is not None:
+        lines.append(f"cost: {_shown(plan.cost_usd, '${:.2f}')}{' and what has no price' if plan.unpriced else ''}")
+    if plan.unpriced:
+        lines.append(f"NO KNOWN PRICE: {', '.join(plan.unpriced)}: what they cost is not in any figure here")
+    time = "not known before the first answers" if plan.seconds is None else _shown(plan.seconds, "{:.0f} s")
+    return [*lines, f"time: {time}"]
+
+
+def _power_lines(plan: Plan) -> list[str]:
+    shown = [
+        f"{effect * 100:.1f} points if {share:.0%} of cases differ"
+        for share, effect in plan.detectable.items()
+        if effect is not None
+    ]
+    lines = [f"can show a difference of {', '.join(shown)}" if shown else "too few cases to show any difference"]
+    if plan.measured:
+        of = ", ".join(f"{metric} {effect * 100:.1f}" for metric, effect in plan.measured.items())
+        lines.append(f"from the last two runs on these cases, in points: {of}")
+    if plan.clusters < plan.cases:
+        lines.append(f"the cases come in {plan.clusters} clusters and show less than as many independent ones")
+    return lines
+
+
+def _shown(found: Range, form: str) -> str:
+    low, expected, high = (form.format(figure) for figure in found)
+    return expected if low == high else f"{expected} ({low} to {high})"

@@ -1,0 +1,45 @@
+"""What a run measures: the system, the cases, the scorers. Its digest is what resuming matches."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from assay.evals.scorer import Scorer
+
+Status = Literal["running", "done", "budget", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What is measured on what by what. `digest` is what resuming matches; `details` is for people and not in it.
+
+    `scorers` describe themselves (see `described`). Without a `subject`, the system's name stands for it.
+    """
+
+    system: str
+    subject: str | None
+    kind: str
+    set_digest: str
+    set_name: str
+    cases: int
+    replicas: int
+    scorers: tuple[Mapping[str, Any], ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of system, cases, scorers and replicas."""
+        scorers = sorted(scorer["digest"] for scorer in self.scorers)
+        what = [self.subject or ["named", self.system], self.kind, self.set_digest, self.replicas, scorers]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def described(scorer: Scorer) -> dict[str, Any]:
+    """A scorer as a run records it: metrics, digest, and its judge with the last check."""
+    return {
+        "metrics": list(scorer.metrics),
+        "digest": scorer.digest,
+        "judge": asdict(scorer.judge) if scorer.judge else None,
+    }
