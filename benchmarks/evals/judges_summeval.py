@@ -5,8 +5,8 @@ A summary is good where all three experts found no inconsistency (score 5). Thre
 
     python benchmarks/evals/judges_summeval.py [--model 200] [--steps 100] [--threads 0] [--json FILE]
 
---model N: how many summaries of each half the embedded model answers yes or no on; --steps N: how many it judges by
-G-Eval. Both cost a second or more each.
+--model N: how many summaries the embedded model answers yes or no on; --steps N: how many it judges by G-Eval. Both
+cost a second or more each, so these judges are tuned on half as many.
 """
 
 import argparse
@@ -156,9 +156,15 @@ def best_threshold(labels: Sequence[Label]) -> float:
 
 
 def sample(some: list[Row], count: int) -> list[Row]:
-    """As many, spread over the articles and the systems."""
-    order = np.random.default_rng(0).permutation(len(some))[: min(count, len(some))]
-    return [some[i] for i in sorted(order)]
+    """About as many, of every article alike; an article's stand together, so that a model reads it once."""
+    if count >= len(some):
+        return some
+    articles = list(dict.fromkeys(row["doc_id"] for row in some))
+    each, rng, chosen = max(1, round(count / len(articles))), np.random.default_rng(0), list[Row]()
+    for article in articles[: max(1, round(count / each))]:
+        mine = [row for row in some if row["doc_id"] == article]
+        chosen += [mine[i] for i in rng.permutation(len(mine))[:each]]
+    return chosen
 
 
 def line(name: str, report: Report, seconds: float) -> str:
@@ -190,7 +196,7 @@ async def main(model_count: int, steps_count: int, threads: int, only: str, out:
     for name, judge, count in judges:
         if not count or only not in name:
             continue
-        tuned, _ = await judged(judge, sample(tuning, count))
+        tuned, _ = await judged(judge, sample(tuning, count if count >= len(tuning) else count // 2))
         labels, seconds = await judged(judge, sample(held, count))
         threshold = best_threshold(tuned)
         report = check(labels, key=name, threshold=threshold, label_threshold=0.999)

@@ -37,6 +37,15 @@ We accept cards and bank transfer. Refunds go to the original payment method wit
 """
 
 
+MY_BOT = """def answer(question: str, style: str = "long"):
+    return "Within thirty days."
+"""
+
+CASES = """{"id": "q1", "question": "How long can I return things?", "answers": ["thirty days"]}
+{"id": "q2", "question": "What is the capital of Australia?", "answerable": false}
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A user's folder: some documents and two result files."""
@@ -48,6 +57,8 @@ def folder(tmp_path_factory):
             {"case": f"q{i}", "score": int(i < right), "cost_usd": 0.001, "latency_ms": 800 + i} for i in range(120)
         ]
         (folder / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (folder / "my_bot.py").write_text(MY_BOT, encoding="utf-8")
+    (folder / "cases.jsonl").write_text(CASES, encoding="utf-8")
     return folder
 
 
@@ -149,8 +160,13 @@ def test_every_python_example_runs(folder, block):
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_every_settings_example_loads(tmp_path, block):
     from assay.app.settings import load_settings
+    from assay.evals.systems.parse import parse_system
 
-    tomllib.loads(block)
+    if "system" in tomllib.loads(block):
+        (tmp_path / "my_bot.py").write_text(MY_BOT, encoding="utf-8")
+        (tmp_path / "bot.toml").write_text(block, encoding="utf-8")
+        parse_system("bot.toml", folder=tmp_path, environ={"GATEWAY_KEY": "k", "HELP_KEY": "k"})
+        return
     (tmp_path / "assay.toml").write_text(block, encoding="utf-8")
     load_settings(folder=tmp_path, environ={})
 

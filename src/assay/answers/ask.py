@@ -17,7 +17,7 @@ from assay.answers.decline import confidence, reason
 from assay.answers.outcome import Answer, AnswerEvent, Citation, Declined, Finished, Outcome, Progress, TextPiece
 from assay.answers.pack import Packed, pack
 from assay.answers.phrase import ask_for_phrase, checked_phrase
-from assay.answers.prompt import prompt_for
+from assay.answers.prompt import instructions_prompt, prompt_for
 from assay.answers.question import Question
 from assay.answers.quote import best_sentences, quoted_text, sentence_scores
 from assay.answers.settings import AnswerSettings
@@ -167,7 +167,9 @@ class _Asking:
         if packed is None:
             return Declined(reason(question, hits), hits, confidence=sure)
         self.emit(Progress("generate", model.name))
-        with span("generate", {"model": model.name, "provider": model.provider}) as generating, _quotes_hinted():
+        told = instructions_prompt(self.settings.instructions)
+        about = {"model": model.name, "provider": model.provider, "prompt": f"{told.name}@{told.digest}"}
+        with span("generate", about) as generating, _quotes_hinted():
             completion = await self._generated(packed, model)
             cost = cost_usd(model.provider, model.name, completion.usage)
             _record(generating, packed, completion, cost)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from assay.answers.pack import Shown
 from assay.models.chat import Message
+from assay.models.prompt import Prompt
 
 NO_ANSWER = "NO ANSWER"
 """How the model says that the passages do not hold an answer; a reason may follow."""
@@ -26,9 +27,15 @@ You answer questions from passages of documents.
 _TAG = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 
 
+def instructions_prompt(instructions: str) -> Prompt:
+    """What a writing model is told, named and digested; `instructions` of the user's own come last."""
+    own = instructions.strip()
+    return Prompt("answers.write", f"{_INSTRUCTIONS}\n\n{own}" if own else _INSTRUCTIONS)
+
+
 def prompt_for(question: str, *, instructions: str) -> Callable[[Sequence[Shown]], tuple[Message, ...]]:
     """A function from the passages shown to the messages; `instructions` of the user's own come last."""
-    system = f"{_INSTRUCTIONS}\n\n{instructions.strip()}" if instructions.strip() else _INSTRUCTIONS
+    system = instructions_prompt(instructions).text
 
     def messages(shown: Sequence[Shown]) -> tuple[Message, ...]:
         passages = "\n\n".join(_block(passage) for passage in shown)

@@ -6,7 +6,7 @@ reader, cut or index. A set of cases is named by its content, so a run can say e
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +66,14 @@ class Case:
 
 def set_digest(cases: Sequence[Case]) -> str:
     """SHA-256 (hex) over the digests of the cases, in their order."""
+    return digest_of(case.digest for case in cases)
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """SHA-256 (hex) over digests in their order."""
     total = hashlib.sha256()
-    for case in cases:
-        total.update(bytes.fromhex(case.digest))
+    for digest in digests:
+        total.update(bytes.fromhex(digest))
     return total.hexdigest()
 
 

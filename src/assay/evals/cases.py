@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from assay.errors import AssayError, BadInput, Corrupt, NotFound
-from assay.evals.case import Case, Evidence, set_digest
+from assay.evals.case import Case, Evidence, digest_of, set_digest
 from assay.evals.case_line import case_from
 from assay.evals.faults import Faults, TooMany
 from assay.evals.gold import Corpus, resolve
@@ -32,21 +32,27 @@ _SHORTEST_PREFIX = 6
 _HEX = re.compile(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}")
 
 
-def read_cases(path: Path, *, corpus: Corpus | None = None) -> list[Case]:
-    """The cases of a JSONL file, in order. With a corpus, evidence that is not in it is a fault of its line too.
+def read_cases(path: Path, *, corpus: Corpus | None = None, documents_required: bool = False) -> list[Case]:
+    """The cases of a JSONL file, in order.
 
+    With a corpus, evidence that does not stand in a document it has is a fault of its line too; with
+    `documents_required`, so is evidence in a document it does not have.
     Raises NotFound, Unreadable, or BadInput naming each faulty line.
     """
     faults = Faults(str(path))
     with open_regular(path, what="a file of cases") as file:
-        cases = collect(json_objects(file, faults), faults, corpus=corpus)
+        cases = collect(json_objects(file, faults), faults, corpus=corpus, documents_required=documents_required)
     if not cases:
         raise BadInput(f"{path} holds no cases.", hint='Write lines such as {"id": "q1", "question": "..."}.')
     return cases
 
 
 def collect(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], faults: Faults, *, corpus: Corpus | None = None
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    faults: Faults,
+    *,
+    corpus: Corpus | None = None,
+    documents_required: bool = False,
 ) -> list[Case]:
     """The cases of numbered rows in the documented shape. Raises BadInput where a fault was noted, by anyone."""
     cases: list[Case] = []
@@ -61,7 +67,7 @@ def collect(
                 continue
             lines[case.id] = number
             if corpus is not None:
-                _check_gold(case, corpus, number, faults)
+                _check_gold(case, corpus, number, faults, required=documents_required)
             if faults.found:
                 cases.clear()  # they will not be returned; a long file need not fill memory to be refused
             else:
@@ -111,9 +117,10 @@ class CaseStore:
         Raises BadInput for a set without cases, one that repeats an id, and a name that could be a digest.
         """
         _check_set(name, cases)
-        digest = set_digest(cases)
+        digests = [case.digest for case in cases]
+        digest = digest_of(digests)
         # Sorted, so two processes saving the same cases cannot wait for each other in a circle.
-        rows = {case.digest: case for case in cases}
+        rows = dict(zip(digests, cases, strict=True))
         for some in _batches(sorted(rows)):
             with self._database.write() as connection:
                 values = [
@@ -128,8 +135,8 @@ class CaseStore:
             made = connection.execute(insert_ignoring(connection, case_set).values(row).returning(case_set.c.digest))
             if made.first() is not None:
                 members = [
-                    {"set_digest": digest, "ordinal": ordinal, "case_digest": case.digest}
-                    for ordinal, case in enumerate(cases)
+                    {"set_digest": digest, "ordinal": ordinal, "case_digest": name}
+                    for ordinal, name in enumerate(digests)
                 ]
                 for part in _batches(members):
                     connection.execute(case_member.insert(), part)
@@ -250,9 +257,9 @@ def _check_set(name: str, cases: Sequence[Case]) -> None:
         seen.add(case.id)
 
 
-def _check_gold(case: Case, corpus: Corpus, number: int, faults: Faults) -> None:
+def _check_gold(case: Case, corpus: Corpus, number: int, faults: Faults, *, required: bool) -> None:
     try:
-        resolve(case, corpus, required=True)
+        resolve(case, corpus, required=required)
     except AssayError as error:
         faults.add(number, error.message.rstrip("."), error.hint)
 

@@ -64,7 +64,7 @@ class CaseDiff:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Two runs compared. `cases` are those that changed, the largest change first; `counts` has every kind."""
+    """Two runs compared. `cases` are those that changed most, the largest change first; `counts` has every kind."""
 
     metrics: Mapping[str, MetricDiff]
     cases: tuple[CaseDiff, ...]
@@ -75,6 +75,11 @@ class Diff:
     named: tuple[str, ...]
     alpha: float
     notes: tuple[str, ...]
+
+    @property
+    def changed(self) -> int:
+        """How many cases changed, listed or not."""
+        return self.paired - self.counts["same"]
 
     def as_json(self) -> dict[str, Any]:
         """The object of `assay runs diff --json`."""
@@ -92,6 +97,7 @@ class Diff:
                 for name, one in self.metrics.items()
             },
             "counts": dict(self.counts),
+            "changed": self.changed,
             "cases": [
                 {
                     "case": case.case_id,
@@ -114,10 +120,12 @@ def diff(
     *,
     alpha: float = 0.05,
     metrics: Sequence[str] | None = None,
+    most_cases: int = 1_000,
 ) -> Diff:
     """What changed from run A (`first`) to run B (`second`), cases paired by their id.
 
-    `metrics` chooses and orders what is compared (default: all that both have). Clusters are those of A.
+    `metrics` chooses and orders what is compared (default: all that both have). At most `most_cases` cases
+    are listed. Clusters are those of A.
     """
     runs = tuple(rows if isinstance(rows, Columns) else Columns(rows) for rows in (first, second))
     places = {case_id: place for place, case_id in enumerate(runs[1].case_ids)}
@@ -128,7 +136,7 @@ def diff(
     clusters = runs[0].clusters[paired[:, 0]]
     columns = {name: _Pair.of(runs, name, paired) for name in names}
     compared = {name: _metric(name, pair, clusters, alpha=alpha) for name, pair in columns.items() if pair.any}
-    cases, counts = _cases(runs, paired, columns)
+    cases, counts = _cases(runs, paired, columns, most=most_cases)
     known = {runs[0].case_ids[here] for here, _ in pairs}
     only = tuple([case for case in run.case_ids if case not in known] for run in runs)
     return Diff(
@@ -227,7 +235,7 @@ def _metric(name: str, pair: _Pair, clusters: Indexes, *, alpha: float) -> Metri
 
 
 def _cases(
-    runs: tuple[Columns, ...], paired: Indexes, columns: Mapping[str, _Pair]
+    runs: tuple[Columns, ...], paired: Indexes, columns: Mapping[str, _Pair], *, most: int
 ) -> tuple[list[CaseDiff], dict[Kind, int]]:
     """The cases that changed, largest change first, and the number of every kind."""
     count = len(paired)
@@ -254,7 +262,7 @@ def _cases(
             {name: _scores(pair, int(at)) for name, pair in columns.items() if pair.both[at]},
             (runs[0].ordinals[paired[at, 0]], runs[1].ordinals[paired[at, 1]]),
         )
-        for at in order
+        for at in order[:most]
     ]
     numbers = {kind: int((kinds == number).sum()) for number, kind in enumerate([*choices, "same"])}
     return found, {kind: numbers[kind] for kind in KINDS}

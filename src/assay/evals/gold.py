@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from functools import lru_cache
 from typing import Protocol
 
 from assay.errors import AssayError, BadInput, NotFound
@@ -255,7 +254,6 @@ def _found(name: str, text: str, corpus: Corpus) -> tuple[str, int, int] | None:
     return None if document is None or span is None else (document[0], *span)
 
 
-@lru_cache(maxsize=4096)
 def _shared(quote: str, text: str) -> Spans:
     """Characters of `quote` that `text` holds: all of them, or its longest run of words in common with it."""
     wanted, given = normalised(quote), normalised(text)

@@ -110,7 +110,10 @@ def scorers_for(
         if name in EMBEDDED:
             chosen.append(EmbeddingSimilarity(instruments.embedder()))
         elif name in JUDGED:
-            chosen.append(_judge(name, instruments))
+            model, embedder = instruments.judge(), None
+            if name == "answer_relevancy":
+                embedder = instruments.embedder()
+            chosen.append(judge_for(name, model=model, embedder=embedder, criterion=instruments.criterion))
     return chosen, None if "auto" in wanted else tuple(wanted)
 
 
@@ -135,18 +138,18 @@ def _formulas(kind: str, cases: Sequence[Case]) -> list[Scorer]:
     return scorers
 
 
-def _judge(name: str, instruments: Instruments) -> Scorer:
-    model = instruments.judge()
-    if name == "faithfulness":
-        return Faithfulness(model)
-    if name == "answer_relevancy":
-        return AnswerRelevancy(model, instruments.embedder())
-    if name == "context_precision":
-        return ContextPrecision(model)
-    if name == "context_utilization":
-        return ContextPrecision(model, against="answer")
-    if name == "context_recall":
-        return ContextRecall(model)
-    if name == "g_eval":
-        return GEval(model, criterion=instruments.criterion)
-    return Rubric(model)
+def judge_for(name: str, *, model: ChatModel, embedder: Embedder | None, criterion: str) -> Scorer:
+    """The judge of a metric. `embedder` is for answer_relevancy, `criterion` for g_eval. Raises ValueError."""
+    if name == "answer_relevancy" and embedder is not None:
+        return AnswerRelevancy(model, embedder)
+    makers: dict[str, Callable[[], Scorer]] = {
+        "faithfulness": lambda: Faithfulness(model),
+        "context_precision": lambda: ContextPrecision(model),
+        "context_utilization": lambda: ContextPrecision(model, against="answer"),
+        "context_recall": lambda: ContextRecall(model),
+        "g_eval": lambda: GEval(model, criterion=criterion),
+        "rubric": lambda: Rubric(model),
+    }
+    if name not in makers:
+        raise ValueError(f"there is no judge for {name}")
+    return makers[name]()

@@ -20,6 +20,8 @@ _PLAIN = {
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **dict.fromkeys(_INVISIBLE, ""),
 }
+_REMEMBERED_LENGTH = 4_000
+
 # A run with white space in it is one space; the rest that needs a look is anything outside ASCII, and the backtick.
 _SPECIAL = re.compile(rf"[\s{_INVISIBLE}]*\s[\s{_INVISIBLE}]*|[^\x00-\x7f\s]+|`")
 
@@ -104,9 +106,14 @@ def nearest(text: str, wanted: str, near: int | None = None) -> int | None:
     return before if near - before <= after - near else after
 
 
-@lru_cache(maxsize=4096)
 def normalised(text: str) -> str:
     """`text` as it is compared, without white space at its ends."""
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else NormalisedText(text).text.strip()
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> str:
+    """Passages and quotes come again with every case about them; memory stays below a few megabytes."""
     return NormalisedText(text).text.strip()
 
 

@@ -46,9 +46,11 @@ class Scorer(Protocol):
     (definition, version, judge's model, prompts). Judges' `judge` describes the instrument, None for formulas.
     """
 
-    metrics: tuple[str, ...]
     digest: str
     judge: "Instrument | None"
+
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
 
     async def score(self, case: Case, output: Output, gold: tuple[Gold, ...]) -> Mapping[str, Score]:
         """Scores by metric name; absent where the metric does not apply. Never raises for what a judge replied:

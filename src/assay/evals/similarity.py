@@ -9,6 +9,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 LONGEST = 100_000
 """Characters of an answer that are compared: a model that never stops must not stop the run."""
@@ -20,6 +21,7 @@ _CHRF_ORDER = 6
 _CHRF_BETA_SQUARED = 4
 
 
+@lru_cache(maxsize=64)  # three metrics ask for the same texts in turn
 def squad_normalised(text: str) -> str:
     """Lower case, without ASCII punctuation and English articles, white space as single spaces."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
@@ -67,20 +69,29 @@ def chrf(answer: str, reference: str) -> float:
     Lengths of which either text has no n-gram are left out of the mean.
     """
     given, wanted = "".join(answer.split()), "".join(reference.split())
-    orders = range(1, min(_CHRF_ORDER, len(given), len(wanted)) + 1)
+    orders = min(_CHRF_ORDER, len(given), len(wanted))
     precision = recall = 0.0
-    for order in orders:
-        ours, theirs = _ngrams(given, order), _ngrams(wanted, order)
-        shared = sum(min(count, theirs[ngram]) for ngram, count in ours.items() if ngram in theirs)
-        precision += shared / (len(given) - order + 1) / len(orders)
-        recall += shared / (len(wanted) - order + 1) / len(orders)
+    for order in range(1, orders + 1):
+        shared = _shared_ngrams(given, wanted, order)
+        if not shared:
+            break  # then no longer ones are shared either
+        precision += shared / (len(given) - order + 1) / orders
+        recall += shared / (len(wanted) - order + 1) / orders
     if not precision + recall:
         return 0.0
     return (1 + _CHRF_BETA_SQUARED) * precision * recall / (_CHRF_BETA_SQUARED * precision + recall)
 
 
-def _ngrams(text: str, order: int) -> Counter[str]:
-    return Counter(text[start : start + order] for start in range(len(text) - order + 1))
+def _shared_ngrams(one: str, other: str, order: int) -> int:
+    short, long = sorted((one, other), key=len)
+    few = Counter(_ngrams(short, order))
+    # Of the long text only what the short one has is counted: answers are often much longer than references.
+    many = Counter(filter(few.__contains__, _ngrams(long, order)))
+    return sum(min(count, few[ngram]) for ngram, count in many.items())
+
+
+def _ngrams(text: str, order: int) -> list[str]:
+    return [text[start : start + order] for start in range(len(text) - order + 1)]
 
 
 def _f1(shared: int, given: int, wanted: int) -> float:

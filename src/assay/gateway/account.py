@@ -201,7 +201,7 @@ class Account:
                 standing = self._standing(limit, others, held=held, spent=spent)
                 most = standing.left + standing.held  # if everything in flight turned out free
                 for ask in asks:
-                    if ask not in answers and (ask.nano > most or not standing.held):
+                    if ask not in answers and ask.nano > most:
                         answers[ask] = _refusal(ask.nano, standing)
             if (held, spent) != (self._held, self._spent):
                 mine = (budget_owner.c.budget_id == self._id) & (budget_owner.c.owner == self._name)

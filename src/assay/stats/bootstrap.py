@@ -18,7 +18,7 @@ from assay.stats.clusters import Codes, Floats, as_codes, as_values, cluster_cod
 from assay.stats.interval import Interval
 
 MOST_BLOCKS = 2_000
-_CELLS = 8_000_000
+_CELLS = 2_000_000
 
 
 def bootstrap(

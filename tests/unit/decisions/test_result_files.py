@@ -170,7 +170,8 @@ def test_standard_input_and_what_a_shell_pipes_in_are_read(monkeypatch):
 
 def test_a_line_longer_than_a_megabyte_is_refused_where_it_stands(written):
     fits, too_long = (
-        json.dumps({"case": "q", "score": 1, "more": "x" * length}) + "\n" for length in (LONGEST_LINE - 50, LONGEST_LINE)
+        json.dumps({"case": "q", "score": 1, "more": "x" * length}) + "\n"
+        for length in (LONGEST_LINE - 50, LONGEST_LINE)
     )
     assert len(read_results(written(fits * 2))) == 2
     with pytest.raises(BadInput, match=r"results\.jsonl:2 is longer than 1,000,000 bytes"):

@@ -3,6 +3,7 @@
 import itertools
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -121,6 +122,8 @@ async def test_citation_precision_and_recall(output, precision, recall):
 
 async def test_declining_cites_nothing_and_is_not_imprecise():
     assert await values(CitationScorer(), ANSWERABLE, DECLINED, GOLD) == {"citation_recall": 0}
+    shown = replace(citing((100, 300), (490, 520)), declined=True)  # what it looked at, and found wanting
+    assert await values(CitationScorer(), ANSWERABLE, shown, GOLD) == {"citation_recall": 0}
     assert await values(CitationScorer(), UNANSWERABLE, citing((0, 9)), ()) == {}
     quiet = CitationScorer(citations_expected=False)
     assert await values(quiet, ANSWERABLE, Output(text="x"), GOLD) == {}

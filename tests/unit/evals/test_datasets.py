@@ -207,6 +207,7 @@ def test_csv_columns_can_be_named(tmp_path):
     [
         ("question,answer\nfine,x\nbroken\n", 3, "has 1 cells, and the header 2"),
         ('question,answer\n"two\nlines",x\nbroken,x,y\n', 4, "has 3 cells"),
+        ('question,answer\nfine,x\nbroken,x,"y\nz"\n', 3, "has 3 cells"),
         ('question,answer\nfine,x\n"never closed,x\nmore\n', 3, "cannot be read as CSV"),
         ('question,answer\n"a" b,x\n', 2, "cannot be read as CSV"),
         ("question,question\na,b\n", 1, "twice"),

@@ -52,6 +52,12 @@ def test_clusters_widen_the_difference():
     assert together.half_width > 2 * alone.half_width
 
 
+def test_a_long_list_is_cut_and_says_how_many_changed():
+    a = {f"q{n}": 0.0 for n in range(9)}
+    found = diff(rows(a), rows(dict.fromkeys(a, 1.0)), most_cases=4)
+    assert (len(found.cases), found.changed) == (4, 9)
+
+
 def test_cases_pair_by_id_whatever_their_place():
     a, b = {"q1": 1.0, "q2": 0.0}, {"q2": 0.0, "q1": 1.0}
     found = diff(rows(a), rows(b, start=7))

@@ -142,6 +142,8 @@ def test_a_byte_of_another_encoding_names_line_and_offset(path):
     error = refused(path)
     assert f"{path}:2 is not UTF-8 text at byte 58 of the file (0xfc)" in error.message
     assert path.read_bytes()[58] == 0xFC
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert "byte 61 " in refused(path).message
     path.write_bytes(json.dumps(CASE).encode("utf-16"))
     assert "UTF-16" in refused(path).message
 
@@ -198,6 +200,8 @@ def test_gold_that_is_not_in_the_documents_is_a_fault_of_its_line(path):
         {"id": "3", "question": "?", "evidence": [{"document": "b.md", "quote": "Two"}]},
         {"id": "4", "question": "?", "evidence": [{"document": "a.md", "start": 5, "end": 500}]},
     ]
-    error = refused(lines(path, good, *bad), corpus=corpus)
+    error = refused(lines(path, good, *bad), corpus=corpus, documents_required=True)
     for number, what in ((2, "Three"), (3, "b.md"), (4, "500")):
         assert any(line.startswith(f"  line {number}:") and what in line for line in error.message.splitlines())
+    # A document that is not here may be one of a system elsewhere.
+    assert len(read_cases(lines(path, good, bad[1]), corpus=corpus)) == 2

@@ -135,6 +135,7 @@ async def test_a_probe_is_asked_once_and_its_bill_goes_to_the_case_that_uses_it(
     replica.set(1)
     with tallying() as other:
         await probed("first")
+    assert asked == ["first"] * 2  # a resample is no copy
     replica.set(0)
     with tallying() as counts:
         assert (await probed("first")).passages == (Retrieved("", "first"),)

@@ -134,6 +134,16 @@ def test_a_window_grows_by_one_in_a_round_and_is_halved_once_for_a_crowd() -> No
     assert simulated(work()) == (8, 4, 2)
 
 
+def test_a_window_that_is_not_used_does_not_grow() -> None:
+    async def work() -> int:
+        pace, provider = Pace(start=2), Provider(100)
+        for _ in range(10):
+            await pace.call(provider.call)
+        return pace.window
+
+    assert simulated(work()) == 2
+
+
 def test_nothing_is_sent_while_the_provider_asks_to_wait() -> None:
     provider = Provider(5, retry_after_seconds=7)
     simulated(load(Pace(start=5, retries=5), provider, seconds=300))

@@ -23,7 +23,7 @@ from report_run import ANSI, HOSTILE, view_of
 class Page(HTMLParser):
     """The tags, attributes and text of a page."""
 
-    VOID = frozenset(("meta", "br", "input", "img", "line", "circle"))
+    VOID = frozenset(("meta", "br", "input", "img", "line", "circle", "wbr"))
 
     def __init__(self, text):
         super().__init__()

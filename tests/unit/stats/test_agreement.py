@@ -16,6 +16,7 @@ from assay.stats.agreement import (
     confusion,
     fisher_exact,
     gwet_ac1,
+    holm,
     independent_difference,
     krippendorff_alpha,
     pearson,
@@ -51,7 +52,7 @@ def test_kappa_and_ac1_of_gwets_paradox() -> None:
     [(0.7, 0.8, 0.56, 1.47), (0.7, 0.9, 0.77, 2.49), (0.9, 0.85, 0.46, 1.35), (0.9, 0.95, 0.76, 2.53)],
 )
 def test_what_agreement_is_worth_at_a_base_rate(base: float, agree: float, kappa: float, gain: float) -> None:
-    # A judge that is right with one chance on good and bad cases alike, as design/statistics.md section 4 tabulates.
+    # A judge that is right with one chance on good and bad cases alike; the figures follow from that by arithmetic.
     n = 100_000
     table = Confusion(
         round(n * base * agree),
@@ -174,6 +175,11 @@ def test_swapping_clusters_keeps_its_error_rate() -> None:
         luck = np.repeat(rng.beta(1, 1, 30), 8)
         rejected += swapped_clusters(rng.random(240) < luck, first, clusters, draws=400) <= 0.05
     assert rejected / 200 <= 0.09
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
 
 
 def test_nothing_to_agree_on_is_refused() -> None:

@@ -151,7 +151,7 @@ def print_plan(plan: Any) -> None:
 
 
 def _list_metrics(*, as_json: bool) -> None:
-    from assay.app.metrics import described
+    from assay.evals.metrics import described
 
     rows = described()
     if as_json:
@@ -212,7 +212,7 @@ class EvalBar:
 
 
 def _standing(progress: "Progress") -> str:
-    from assay.app.metrics import HEADLINE
+    from assay.evals.metrics import HEADLINE
 
     shown = [f"{name} {progress.means[name]:.3f}" for name in HEADLINE if name in progress.means][:3]
     spend = f"${progress.cost_usd:.4f}" if progress.cost_usd else "$0"

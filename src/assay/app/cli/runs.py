@@ -147,7 +147,7 @@ def print_records(records: "list[RunRecord]") -> None:
     """Runs as a table."""
     from rich.table import Table
 
-    from assay.app.metrics import HEADLINE
+    from assay.evals.metrics import HEADLINE
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("run", "when", "status", "done"):

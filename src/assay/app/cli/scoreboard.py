@@ -82,8 +82,9 @@ def print_diff(screen: "Console", diff: "Diff", *, a: str = "A", b: str = "B", m
     for case in diff.cases[:most_cases]:
         line = f"  {case.kind:<17}  {on_one_line(case.case_id)[:40]}  {_moves(case, arrow)}"
         say(line if len(line) <= screen.width else line[: screen.width - 3] + "...")
-    if len(diff.cases) > most_cases:
-        say(f"  and {len(diff.cases) - most_cases:,} more that changed")
+    left = diff.changed - len(diff.cases[:most_cases])
+    if left:
+        say(f"  and {left:,} more that changed")
     say()
     for line in _methods((m.name, m.difference.method, m.difference.reason) for m in diff.metrics.values()):
         say(line, "dim")

@@ -91,7 +91,11 @@ def _metric_tile(metric: Metric) -> Markup:
     return Markup(
         '<div class="tile"><span class="label">{}</span><b class="value">{}</b>{}<span class="aside">{}</span>'
         '<span class="aside">{}</span></div>'
-    ).format(metric.name, _value(metric), _bar(metric), _limits(metric, with_level=True), aside)
+    ).format(_breakable(metric.name), _value(metric), _bar(metric), _limits(metric, with_level=True), aside)
+
+
+def _breakable(name: str) -> Markup:
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _tile(label: str, value: str, spread: str, aside: str) -> Markup:
@@ -251,7 +255,8 @@ def _risk_section(board: Scoreboard) -> Markup:
 
 
 def _history_section(view: RunView) -> Markup:
-    plots = [(name, points) for name, points in view.history if len(points) > 1]
+    first = headline(name for name, _ in view.history)
+    plots = [(name, points) for name, points in view.history if name in first and len(points) > 1]
     if not plots:
         return Markup()
     figures = Markup().join(

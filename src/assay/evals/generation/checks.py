@@ -22,8 +22,6 @@ _ANSWERS_SHARE = 0.75  # of a question's words in one passage that has all its n
 Fault = tuple[Reason, str]
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Checks:
     """The checks, in order of what they cost. `examiner` is a model that can answer; without one words and vectors
@@ -36,20 +34,20 @@ class Checks:
     retriever: Retriever | None = None
     found_within: int | None = None
 
-    async def dropped(self, draft: Draft, distractor: Excerpt | None) -> Dropped | None:
+    async def dropped(self, draft: Draft) -> Dropped | None:
         """The draft as dropped, with the first reason; None where it passes."""
         try:
-            fault = fault_of(draft) or await self._fault(draft, distractor)
+            fault = fault_of(draft) or await self._fault(draft)
         except (Upstream, BadInput, Unusable) as error:
             fault = ("model_failed", str(error))
         return None if fault is None else Dropped(draft.question, *fault)
 
-    async def _fault(self, draft: Draft, distractor: Excerpt | None) -> Fault | None:
+    async def _fault(self, draft: Draft) -> Fault | None:
         if draft.kind == "unanswerable":
             return await self._answered_elsewhere(draft)
         if (fault := await (self._by_words(draft) if self.examiner is None else self._by_model(draft))) is not None:
             return fault
-        if distractor is not None and (fault := await self._not_close(draft, distractor)) is not None:
+        if draft.kind == "adversarial" and (fault := await self._not_close(draft)) is not None:
             return fault
         return await self._not_retrieved(draft)
 
@@ -81,9 +79,11 @@ class Checks:
         found = await self.examiner.answered_from(draft.question, excerpts)
         return found is not None and same_answer(found, draft.answer)
 
-    async def _not_close(self, draft: Draft, distractor: Excerpt) -> Fault | None:
-        own = draft.evidence[0].excerpt
-        lead = await self.nearness.lead(draft.question, own, distractor)
+    async def _not_close(self, draft: Draft) -> Fault | None:
+        found = await self.nearness.distractor(draft.question, draft.evidence[0].excerpt)
+        if found is None:
+            return "not_close", "there is no other passage"
+        distractor, lead = found
         if lead > CLOSE:
             return "not_close", f"its own passage is {lead:.2f} nearer"
         is_answered = (

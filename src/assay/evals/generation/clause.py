@@ -14,7 +14,9 @@ from assay.evals.generation.verbs import BE, HAVE, MODALS, PRESENT, is_past
 VerbKind = Literal["be", "modal", "have", "past", "present"]
 
 _WORD = re.compile(r"\$?[^\W_](?:[\w.,'’/&%-]*[\w%])?|[,;:()\"“”–—]")
-_DETERMINERS = frozenset("the a an its his her their our my your this that these those each every some any no all".split())
+_DETERMINERS = frozenset(
+    "the a an its his her their our my your this that these those each every some any no all".split()
+)
 _PREPOSITIONS = frozenset(
     "in on at of for to from by with under over after before during between among since until through into within "
     "against about near across around as than like without along behind beyond despite towards upon".split()
@@ -109,8 +111,20 @@ def _verb(words: Sequence[Word], begin: int) -> tuple[int, VerbKind] | None:
         if before in _DETERMINERS | _PREPOSITIONS | {"and"}:
             continue
         if (kind := _kind(word, words[place + 1 : place + 2])) is not None:
-            return place, kind
+            # "The forest lost in the fire grew back": what looks like the verb belongs to the subject.
+            return None if kind == "past" and _has_another(words, place + 1) else (place, kind)
     return None
+
+
+def _has_another(words: Sequence[Word], start: int) -> bool:
+    """Whether a second verb follows before any mark or link that could open a clause of its own."""
+    for word in words[start:]:
+        lower = word.text.lower()
+        if not word.text[0].isalnum() or lower in _LINKS or lower == "to":
+            return False
+        if lower in BE | MODALS | HAVE or lower in PRESENT:
+            return True
+    return False
 
 
 def _kind(word: str, following: Sequence[Word]) -> VerbKind | None:
@@ -120,7 +134,9 @@ def _kind(word: str, following: Sequence[Word]) -> VerbKind | None:
         return "modal"
     if word in HAVE:
         after = following[0].text.lower() if following else ""
-        owns = after in _DETERMINERS or after[:1].isdigit() or not (is_past(after) or after in ("been", "also", "since"))
+        owns = (
+            after in _DETERMINERS or after[:1].isdigit() or not (is_past(after) or after in ("been", "also", "since"))
+        )
         return ("past" if word == "had" else "present") if owns else "have"
     if is_past(word):
         # `The pope named John spoke`: a past form before another verb is no main verb; a name or article is safe.
@@ -133,4 +149,4 @@ def _clause_end(sentence: str, start: int) -> int:
     """Where the clause ends: before a relative clause, a second clause or a bracket, without the final stop."""
     found = _STOPS.search(sentence, start)
     end = found.start() if found else len(sentence)
-    return start + len(sentence[start:end].rstrip(" .!?\"”"))
+    return start + len(sentence[start:end].rstrip(' .!?"”'))

@@ -26,7 +26,10 @@ _OPENING = re.compile(
     r"woher|wann|warum|welche[mnrs]?|wessen)\b",
     re.IGNORECASE,
 )
-_ASKS = re.compile(r"\b(?:what|which|who|whom|whose|when|where|why|how|wie|was|wer|wen|wem|wo|woher|wann|warum|welche[mnrs]?|wessen)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\b(?:what|which|who|whom|whose|when|where|why|how|wie|was|wer|wen|wem|wo|woher|wann|warum|welche[mnrs]?|wessen)\b",
+    re.IGNORECASE,
+)
 _MARKUP = re.compile(r"</?\w+>|https?://|```|\b(?:question|answer|text|passage|title)\s*:|[{}<>\[\]|\\]", re.IGNORECASE)
 _DEICTIC = re.compile(
     r"\b(?:this|these|those|above|below|following|aforementioned)\b(?! (?:is|was)\b)"
@@ -38,7 +41,11 @@ _PRONOUN = re.compile(
     r"\b(?:he|she|it|they|him|her|them|his|its|their|there|here|we|us|our|you|your|i|my|one|former|latter)\b",
     re.IGNORECASE,
 )
-_UNSAID = frozenset("thing things people person group kind type way work name example fact part time year years".split())
+_DEFINITE = re.compile(r"\bthe [a-z]+", re.IGNORECASE)
+_LEAST_SAID = 3  # words with meaning that say which one "the city" is, where no name does
+_UNSAID = frozenset(
+    "thing things people person group kind type way work name example fact part time year years".split()
+)
 
 
 def fault_of(draft: Draft) -> tuple[Reason, str] | None:
@@ -85,6 +92,9 @@ def ambiguous(question: str) -> str | None:
     if not any(len(word) > 2 or word.isdigit() for word in said):
         return "no words that carry meaning"
     named = asking.names(question)
+    if len(said) < _LEAST_SAID and not named and not asking.numbers(question):
+        if (seen := _DEFINITE.search(question)) is not None:
+            return seen.group()
     for pronoun in _PRONOUN.finditer(question):
         before = question[: pronoun.start()]
         # Something the pronoun can stand for: a name, or two words with meaning, said before it.
@@ -142,7 +152,9 @@ def unsupported(draft: Draft) -> str | None:
     if (mismatch := _wrong_kind(draft.question, draft.answer)) is not None:
         return mismatch
     there = set(stems(joined))
-    if strange := sorted((asking.names(draft.question) | asking.numbers(draft.question)) - there - asking.numbers(joined)):
+    if strange := sorted(
+        (asking.names(draft.question) | asking.numbers(draft.question)) - there - asking.numbers(joined)
+    ):
         return f"not in the passage: {', '.join(strange[:3])}"
     if known_share(draft.question, texts) < LEAST_KNOWN_SHARE:
         return "most of its words are not in the passage"

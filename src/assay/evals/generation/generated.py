@@ -66,7 +66,9 @@ class Generated:
             said.append("A model wrote them and checked them; no person has. Review them (assay cases review).")
         said.append(EVIDENCE)
         if self.short:
-            said.append("Fewer than asked: " + ", ".join(f"{kind} {lack} short" for kind, lack in self.short.items()) + ".")
+            said.append(
+                "Fewer than asked: " + ", ".join(f"{kind} {lack} short" for kind, lack in self.short.items()) + "."
+            )
         return " ".join([*said, *self.skipped])
 
     def reasons(self) -> list[tuple[str, int]]:

@@ -40,11 +40,15 @@ class Nearness:
         asked = (await self._embedder.embed([question], kind="query"))[0]
         return [self.excerpts[place] for place in np.argsort(-(self._vectors @ asked), kind="stable")[:most]]
 
-    async def lead(self, question: str, excerpt: Excerpt, over: Excerpt) -> float:
-        """How much nearer `excerpt` is to the question than `over` is, in cosine."""
+    async def distractor(self, question: str, excerpt: Excerpt) -> tuple[Excerpt, float] | None:
+        """The excerpt nearest to a question save its own, and how much nearer its own is (cosine); None without one."""
         asked = (await self._embedder.embed([question], kind="query"))[0]
-        own, other = (self._vectors[self._places[some.source, some.start]] for some in (excerpt, over))
-        return float(own @ asked - other @ asked)
+        cosines = self._vectors @ asked
+        own = self._places[excerpt.source, excerpt.start]
+        lead = cosines[own] - cosines
+        lead[own] = np.inf
+        best = int(lead.argmin())
+        return None if best == own else (self.excerpts[best], float(lead[best]))
 
     async def best_sentence(self, question: str, excerpt: Excerpt) -> tuple[int, int]:
         """The span of the excerpt's sentence nearest to a question."""

@@ -23,9 +23,7 @@ class Asked:
     end: int
 
 
-_MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-)
+_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _YEAR = r"(?:1\d{3}|20\d{2})"
 DATE = (
     rf"(?:(?:{_MONTH} )?(?:\d{{1,2}},? )?{_YEAR}(?! ?[%\w])|\d{{1,2}} {_MONTH}(?: {_YEAR})?|{_MONTH} \d{{1,2}}(?:, {_YEAR})?"
@@ -36,15 +34,22 @@ _NUMBER = r"\$?\d[\d.,]*(?: (?:million|billion|thousand|hundred))?"
 _WHEN = re.compile(rf"\b(?:in|on|since|around|until|during) ({DATE})")
 _WHERE = re.compile(rf"\b(?:in|at|near|to|from) (?!(?:the )?{_MONTH}\b)({NAME})")
 _BY = re.compile(rf"\bby ({NAME})")
-_COUNT = re.compile(rf"(?:about |around |over |more than |nearly |some |at least )?({_NUMBER}) ((?:[a-z-]+ ){{0,2}}[a-z-]{{3,}}s)\b")
+_COUNT = re.compile(
+    rf"(?:about |around |over |more than |nearly |some |at least )?({_NUMBER}) ((?:[a-z-]+ ){{0,2}}[a-z-]{{3,}}s)\b"
+)
 _WHY = re.compile(r"\b(?:because(?! of)|because of|due to|in order to) (.+)")
 _AS = re.compile(r"^((?:also |commonly |often |sometimes )*(?:known as|called|named)) (.+)")
 _THING = re.compile(r"^(?:an?|the|one) .+")
-_OBJECT_ENDS = re.compile(r",| (?:in|on|at|for|to|from|by|with|under|over|after|before|during|between|into|through|as|when|and|that|until|because)\b")
+_OBJECT_ENDS = re.compile(
+    r",| (?:in|on|at|for|to|from|by|with|under|over|after|before|during|between|into|through|as|when|and|that|until|because)\b"
+)
 _PEOPLES_VERBS = frozenset(
     "argued became believed bought composed conquered created defeated described designed developed died discovered "
     "established explained founded introduced invented led married moved named painted played proposed published ruled "
     "said studied taught thought translated won wrote".split()
+)
+_DONE = re.compile(
+    r"(?:\w+ly |not |also |first |now |often |still )?(?:[a-z-]+ed|[a-z]+(?:wn|en|ght|ade|eld|old|uilt|ound|ung|aid|ent|put|set|ost|et|ead|un))\b"
 )
 _LINKING = ("became", "becomes", "remains", "seems")  # what follows is no object
 _LONGEST_BODY = 14
@@ -84,11 +89,15 @@ class _Parts:
         if len(body.split()) > _LONGEST_BODY or "," in body or self.verb in _LINKING:
             return
         kind = self.clause.kind
+        if kind == "be" and not _DONE.match(body):
+            return  # "Where is Rome the largest city?"
         if kind in ("be", "modal", "have"):
             yield _asked(f"{asks} {self.verb} {self.subject} {body}")
             return
         base = "have" if self.verb in ("had", "has", "have") else None
-        base = base or (PRESENT.get(self.verb) if kind == "present" else base_of(self.verb, vocabulary=self._vocabulary))
+        base = base or (
+            PRESENT.get(self.verb) if kind == "present" else base_of(self.verb, vocabulary=self._vocabulary)
+        )
         if base is not None:
             helper = "did" if kind == "past" else "do" if self.verb == "have" else "does"
             yield _asked(f"{asks} {helper} {self.subject} {base} {body}")
@@ -165,14 +174,18 @@ def _why(parts: _Parts) -> Iterator[Asked]:
     found = _WHY.search(parts.sentence, parts.rest_start)
     if found:
         for question in parts.turned("Why", parts.sentence[parts.rest_start : found.start()]):
-            yield Asked(question, found.start(1), found.start(1) + len(found[1].rstrip(" .!?\"”")))
+            yield Asked(question, found.start(1), found.start(1) + len(found[1].rstrip(' .!?"”')))
 
 
 def _what_did(parts: _Parts) -> Iterator[Asked]:
     """The object of a verb, up to the first preposition."""
-    if parts.clause.kind not in ("past", "present") or not re.match(rf"(?:an?|the|its|his|her|their) |{NAME}", parts.rest):
+    if parts.clause.kind not in ("past", "present") or not re.match(
+        rf"(?:an?|the|its|his|her|their) |{NAME}", parts.rest
+    ):
         return
     found = _OBJECT_ENDS.search(parts.rest)
+    if found and found[0].strip() in ("and", "that", "as", "when", "until", "because"):
+        return
     stop = found.start() if found else len(parts.rest)
     after = parts.rest[stop:].split(",")[0] if found and found[0] != "," else ""
     for question in parts.turned("What", after):
@@ -192,6 +205,23 @@ def _inside(text: str, vocabulary: Collection[str], *, opens: bool) -> str:
     """Words from a sentence's start as they stand inside one: a capital goes where the word is no name."""
     first, _, more = text.partition(" ")
     lower = first.lower()
-    is_common = lower in vocabulary or lower in ("the", "a", "an", "in", "on", "at", "by", "during", "after", "before",
-                                                "since", "from", "under", "between", "until", "throughout", "within")
+    is_common = lower in vocabulary or lower in (
+        "the",
+        "a",
+        "an",
+        "in",
+        "on",
+        "at",
+        "by",
+        "during",
+        "after",
+        "before",
+        "since",
+        "from",
+        "under",
+        "between",
+        "until",
+        "throughout",
+        "within",
+    )
     return text if not (opens and is_common) else f"{lower} {more}".strip()

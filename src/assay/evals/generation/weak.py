@@ -14,6 +14,7 @@ from assay.answers import question as asking
 from assay.answers.words import STOP_WORDS
 from assay.errors import BadInput, Upstream
 from assay.evals.generation.draft import Draft, Dropped, Quote
+from assay.evals.generation.filters import fault_of
 from assay.evals.generation.prompts import WEAK, WEAK_EXAMPLES
 from assay.evals.generation.rules import DATE, NAME, Asked, asked_of
 from assay.evals.generation.texts import Excerpt
@@ -31,6 +32,10 @@ _OPENS_ON_OTHERS = re.compile(
     re.IGNORECASE,
 )
 _ASKS_ANEW = re.compile(r"^(When|Where|Who|What|Which|Why|How|By whom|In what|In which)\b")
+_CALENDAR = re.compile(r"(?:Jan|Febr|Septem|Octo|Novem|Decem|March|April|May|Ju(?:ne|ly)|August|\w+day)\w*$")
+_STOP_BEFORE = re.compile(r"(?:[.!?:;\"“(]|^)\s*$")
+_NAME_GOES_ON = re.compile(r"[-’'/]|,? (?:and |of |of the |for )?[A-Z0-9]")
+_NAME_BEFORE = re.compile(r"(?:[A-Z][\w.]*,? (?:and |of |of the |for )?|[-/$])$")
 _TYPED = ("date", "number", "person", "place")
 
 Made = list[Draft | Dropped]
@@ -59,7 +64,10 @@ class WeakWriter:
 
     async def multi(self, first: Excerpt, second: Excerpt) -> Made:
         """Two questions joined into one that needs both excerpts."""
-        one, other = [draft for draft in await self.single(first) if isinstance(draft, Draft)], await self.single(second)
+        one, other = (
+            [draft for draft in await self.single(first) if isinstance(draft, Draft)],
+            await self.single(second),
+        )
         both = [draft for draft in other if isinstance(draft, Draft)]
         return [joined(a, b) for a in one[-2:] for b in both[-2:]]
 
@@ -153,11 +161,33 @@ def _draft(excerpt: Excerpt, span: tuple[int, int], asked: Asked, *, written: st
     return Draft(asked.question, answer, (quote,), "single", excerpt, "rule" if written == "rule" else "model")
 
 
+def names_in(text: str, pattern: str) -> list[str]:
+    """What matches inside sentences, months and days left out: a capital after a stop may be any word's."""
+    return [
+        found.group()
+        for found in re.finditer(pattern, text)
+        if _is_whole(text, found)
+        and not _CALENDAR.match(found.group())
+        and not _STOP_BEFORE.search(text[: found.start()])
+    ]
+
+
+def _is_whole(text: str, found: re.Match[str]) -> bool:
+    """Whether a match neither opens the text nor is part of a longer name."""
+    return (
+        found.start() > 0
+        and not _NAME_GOES_ON.match(text, found.end())
+        and not _NAME_BEFORE.search(text[: found.start()])
+    )
+
+
 def _swapped(draft: Draft, others: Sequence[Excerpt], drawn: random.Random) -> Iterator[Draft]:
     """The question with one name or year exchanged for one that its own excerpt does not have."""
+    if fault_of(draft) is not None:
+        return
     own = f"{draft.about.title} {draft.about.text}"
     for pattern in (NAME, r"\b1\d{3}\b|\b20\d{2}\b"):
-        asked = [found for found in re.finditer(pattern, draft.question) if found.start() > 0]
+        asked = [found for found in re.finditer(pattern, draft.question) if _is_whole(draft.question, found)]
         if not asked:
             continue
         old = max(asked, key=lambda found: len(found.group()))
@@ -166,7 +196,7 @@ def _swapped(draft: Draft, others: Sequence[Excerpt], drawn: random.Random) -> I
             {
                 name
                 for other in others
-                for name in re.findall(pattern, other.text)
+                for name in names_in(other.text, pattern)
                 if name not in own and (len(name.split()) == 1) == is_short and name.lower() not in STOP_WORDS
                 and name.startswith("the ") == old.group().startswith("the ")
             }

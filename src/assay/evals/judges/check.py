@@ -22,6 +22,7 @@ from assay.stats.agreement import (
     cohen_kappa,
     confusion,
     fisher_exact,
+    holm,
     independent_difference,
     krippendorff_alpha,
     pearson,
@@ -185,20 +186,10 @@ def _gaps(rows: _Rows, *, alpha: float) -> tuple[ErrorGap, ...]:
             else:
                 p = swapped_clusters(hit, here, rows.cluster[right]) if len(hit) else 1.0
             found.append((name, str(arm), gap, p))
-    adjusted = _holm([p for *_, p in found])
+    adjusted = holm([p for *_, p in found])
     return tuple(
         ErrorGap(name, arm, gap, p, p <= alpha) for (name, arm, gap, _), p in zip(found, adjusted, strict=True)
     )
-
-
-def _holm(values: Sequence[float]) -> list[float]:
-    """P-values adjusted for as many tests (Holm 1979, Scand. J. Stat. 6:65)."""
-    order = sorted(range(len(values)), key=lambda i: values[i])
-    adjusted, highest = [0.0] * len(values), 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[i]))
-        adjusted[i] = highest
-    return adjusted
 
 
 def _position(labels: Sequence[Label], rows: _Rows, alpha: float) -> PositionBias | None:

@@ -1,6 +1,6 @@
 """What a judge may be used for, in words: every sentence rests on a figure of the check and on a stated rule.
 
-Rules (in `docs/evaluations` for readers): 100 labels and 10 of the rarer kind, else nothing is said; a judge with
+Rules: 100 labels and 10 of the rarer kind, else nothing is said; a judge with
 phi^2 under .2 saves at most a fifth of the labels and does not compare systems; one that errs more on one arm than on
 another does not compare them at all; and no judge alone claims quality: what it supports without fresh labels on the
 very answers is JUDGE-SUPPORTED, with them HUMAN-CALIBRATED.

@@ -151,7 +151,7 @@ def usage_of(value: Any, *, who: str) -> Usage:
         if ours & set(fields):
             return Usage(**{name: int(fields[name] or 0) for name in ours & set(fields)})
         return usage_from_wire(fields)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise Garbled(f"{who}: usage cannot be read: {error}.", hint="Give token counts as whole numbers.") from error
 
 

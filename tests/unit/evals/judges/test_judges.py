@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def forever(reply: Reply) -> ScriptedChat:
 @pytest.mark.parametrize("name", JUDGES)
 @pytest.mark.parametrize(
     "reply",
-    ["", "Certainly! It is right.", "NaN", "{}", '{"score": NaN, "reason": ""}', "x " * 5_000_000, '{"statements": 1}'],
+    ["", "Certainly! It is right.", "NaN", "{}", '{"score": NaN, "reason": ""}', "x" * (10 << 20), '{"statements": 1}'],
     ids=["empty", "prose", "nan", "no fields", "nan field", "10 MB", "wrong type"],
 )
 async def test_a_reply_nobody_can_use_is_a_score_without_a_value(name: str, reply: str) -> None:
@@ -214,8 +215,6 @@ class WithoutLogprobs(ScriptedChat):
         super().__init__(reply, window=50_000)
 
     async def complete(self, request: ChatRequest) -> Any:
-        from dataclasses import replace
-
         return replace(await super().complete(request), logprobs=())
 
 
@@ -227,10 +226,16 @@ async def test_a_g_eval_score_off_the_scale_is_none() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"criterion": " "}, {"steps": ["a"], "scale": (5, 5)}, {"steps": ["a"], "samples": 0}, {"steps": ["a"], "shown": ["question"]}],
-)  # fmt: skip
+    [
+        {},
+        {"criterion": " "},
+        {"steps": ["a"], "scale": (5, 5)},
+        {"steps": ["a"], "samples": 0},
+        {"steps": ["a"], "shown": ["question"]},
+    ],
+)
 def test_a_form_that_is_none_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"G-Eval|scale"):
         GEval(chat(), **options)
 
 

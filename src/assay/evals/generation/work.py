@@ -1,0 +1,129 @@
+"""A generation under way: attempts side by side, what was kept, what was dropped and why.
+
+Invariant: attempts are counted and kept in the targets' order, whatever finishes first.
+"""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from assay.evals.case import Case
+from assay.evals.generation.checks import Checks
+from assay.evals.generation.draft import KINDS, Draft, Dropped, Kind, Reason
+from assay.evals.generation.duplicates import Kept
+from assay.evals.generation.generated import GenerationProgress
+from assay.evals.generation.strong import StrongWriter
+from assay.evals.generation.targets import Target, Targets
+from assay.evals.generation.weak import WeakWriter
+
+_EXAMPLES = 50
+
+
+class Work:
+    """One generation under way."""
+
+    def __init__(
+        self,
+        *,
+        writer: WeakWriter | StrongWriter,
+        checks: Checks,
+        kept: Kept,
+        targets: Targets,
+        at_once: int,
+        progress: Callable[[GenerationProgress], None] | None,
+        wanted: Mapping[Kind, int],
+    ) -> None:
+        self._writer, self._checks, self._kept, self._targets = writer, checks, kept, targets
+        self._at_once, self._progress, self._wanted = at_once, progress, wanted
+        self.done: dict[Kind, list[Draft]] = {kind: [] for kind in KINDS}
+        self.drafts = 0
+        self.dropped: Counter[Reason] = Counter()
+        self.examples: list[Dropped] = []
+
+    async def fill(self, kind: Kind) -> None:
+        """Work through the targets of a kind until there are enough."""
+        targets = self._targets.of(kind)
+        tried = 0
+        while len(self.done[kind]) < self._wanted[kind] and (some := list(itertools.islice(targets, self._at_once))):
+            for draft, dropped in await self._together(kind, some):
+                tried += 1
+                self.drafts += len(dropped) + (draft is not None)
+                for one in dropped:
+                    self._drop(one)
+                if draft is not None and len(self.done[kind]) < self._wanted[kind]:
+                    await self._keep(kind, draft)
+            self._report(kind, tried)
+
+    def cases(self, *, tags: Sequence[str]) -> Iterator[Case]:
+        """What was kept, kind by kind; ids are unique."""
+        seen: set[str] = set()
+        for kind in KINDS:
+            for draft in self.done[kind]:
+                case = draft.case(tags=tags)
+                if case.id not in seen:
+                    seen.add(case.id)
+                    yield case
+
+    async def _together(self, kind: Kind, targets: Sequence[Target]) -> list[tuple[Draft | None, list[Dropped]]]:
+        """One attempt a target, side by side, in the targets' order. Where one stops the run, the others are stopped."""
+        tasks = [asyncio.create_task(self._attempt(kind, target)) for target in targets]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _attempt(self, kind: Kind, target: Target) -> tuple[Draft | None, list[Dropped]]:
+        """The first draft of a target that passes, and those dropped before it."""
+        dropped: list[Dropped] = []
+        for draft in await self._write(kind, target):
+            if isinstance(draft, Dropped):
+                dropped.append(draft)
+                continue
+            fault = await self._checks.dropped(draft)
+            if fault is None:
+                return draft, dropped
+            dropped.append(fault)
+        return None, dropped
+
+    async def _write(self, kind: Kind, target: Target) -> list[Draft | Dropped]:
+        match kind:
+            case "single":
+                return await self._writer.single(target.excerpt)
+            case "multi":
+                assert target.partner is not None
+                return await self._writer.multi(target.excerpt, target.partner)
+            case "adversarial":
+                assert target.partner is not None
+                return await self._writer.adversarial(target.excerpt, target.partner)
+            case "unanswerable" if target.is_outside:
+                return [_unanswered(draft) for draft in await self._writer.single(target.excerpt)]
+            case "unanswerable":
+                return await self._writer.unanswerable(target.excerpt, self._targets.excerpts)
+
+    async def _keep(self, kind: Kind, draft: Draft) -> None:
+        twin = await self._kept.twin(draft.question)
+        if twin is not None:
+            self._drop(Dropped(draft.question, "duplicate", twin))
+            return
+        self.done[kind].append(draft)
+        self._targets.take(draft)
+
+    def _drop(self, dropped: Dropped) -> None:
+        self.dropped[dropped.reason] += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(dropped)
+
+    def _report(self, kind: Kind, tried: int) -> None:
+        if self._progress is not None:
+            kept_in_all = sum(len(drafts) for drafts in self.done.values())
+            wanted = self._wanted
+            self._progress(
+                GenerationProgress(kind, len(self.done[kind]), wanted[kind], tried, kept_in_all, sum(wanted.values()))
+            )
+
+
+def _unanswered(draft: Draft | Dropped) -> Draft | Dropped:
+    return replace(draft, answer="", evidence=(), kind="unanswerable") if isinstance(draft, Draft) else draft
