@@ -16,6 +16,7 @@ class FunctionSystem:
     """Answers by a function of the question, which may give an exception to raise; `asked` keeps the questions."""
 
     kind: Literal["answerer", "retriever"] = "answerer"
+    expected_cost_usd: tuple[float, float] | None = None
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """What the evaluation engine costs by itself, on the real ledger (SQLite).
 
     python benchmarks/evals/engine.py speed      case-scores/s on one core, scripted system and scorer
-    python benchmarks/evals/engine.py embedded   time over the bare embedded model, as a ratio
+    python benchmarks/evals/engine.py embedded   time on top of the embedded model's own
     python benchmarks/evals/engine.py memory     peak memory of 100,000 cases, and the first new case after kill -9
     python benchmarks/evals/engine.py kills      calls paid twice over 50 kills at random moments
     python benchmarks/evals/engine.py peers      one scripted judge call a case: Assay, ragas, DeepEval, inspect_ai
@@ -16,7 +16,6 @@ import json
 import os
 import random
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests")]
 
-from engine_parts import Counting, Embedded, evaluation, first_new_case, made_cases  # noqa: E402
+from engine_parts import Counting, Embedded, evaluation, first_new_case, made_cases, opened, run_on  # noqa: E402
 
 from assay.ledger.database import sqlite_url  # noqa: E402
 from eval_processes import paid_again, start  # noqa: E402
@@ -56,24 +55,23 @@ def speed(cases: int) -> dict[str, Any]:
 
 
 def embedded(cases: int) -> dict[str, Any]:
-    """Alternating, so that both see the same machine: the bare calls one after another, and the engine over them."""
+    """One case at a time: the evaluation's wall-clock time over the time its model calls took."""
 
     async def main() -> dict[str, Any]:
         system = Embedded.load()
         await system("warm up")
-        ratios = []
-        for attempt in range(3):
-            made = made_cases(cases, salt=str(attempt))
+        system.seconds = 0.0
+        with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as (runs, values):
             started = time.perf_counter()
-            for case in made:
-                await system(f"{case.question} again")
-            bare = time.perf_counter() - started
-            with tempfile.TemporaryDirectory() as folder:
-                started = time.perf_counter()
-                await evaluation(Path(folder), system, made, concurrency=1)
-                ratios.append((time.perf_counter() - started) / bare)
+            await run_on(runs, values, system, made_cases(cases), concurrency=1)
+            seconds = time.perf_counter() - started
         await system.aclose()
-        return {"cases": cases, "ratios": [round(ratio, 4) for ratio in ratios], "median": statistics.median(ratios)}
+        return {
+            "cases": cases,
+            "model_s": round(system.seconds, 2),
+            "evaluate_s": round(seconds, 2),
+            "over": round(seconds / system.seconds - 1, 4),
+        }
 
     return asyncio.run(main())
 
@@ -159,7 +157,7 @@ def _python_of(name: str) -> Path:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    sizes = {"speed": 20_000, "embedded": 15, "memory": 100_000, "kills": 50, "peers": 3_000}
+    sizes = {"speed": 20_000, "embedded": 20, "memory": 100_000, "kills": 50, "peers": 3_000}
     parser.add_argument("what", choices=sizes)
     parser.add_argument("-n", type=int, help="cases, or kills")
     arguments = parser.parse_args()

@@ -5,7 +5,8 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,13 @@ class Counting:
 
 
 class Embedded:
-    """The embedded model, asked for a short answer."""
+    """The embedded model, asked for a short answer. `seconds` is the time its calls took."""
 
     name, subject, kind = "embedded", "embedded", "answerer"
 
     def __init__(self, model: ChatModel) -> None:
         self._model = model
+        self.seconds = 0.0
 
     @classmethod
     def load(cls) -> "Embedded":
@@ -62,7 +64,9 @@ class Embedded:
 
     async def __call__(self, question: str) -> Output:
         request = ChatRequest((Message("user", f"{PASSAGE}\n{question}"),), max_tokens=32)
+        started = time.perf_counter()
         completion = await self._model.complete(request)
+        self.seconds += time.perf_counter() - started
         return Output(text=completion.text, usage=completion.usage, calls=1)
 
     async def aclose(self) -> None:
@@ -84,30 +88,42 @@ def made_cases(n: int, *, salt: str = "") -> list[Case]:
     return [Case(f"c{i}", f"What was decided about bridge {i}{salt}?", answers=(str(i),)) for i in range(n)]
 
 
-async def evaluation(
-    folder: Path,
+@contextmanager
+def opened(folder: Path) -> Iterator[tuple[Runs, Values]]:
+    database = open_database(sqlite_url(folder / "assay.db"))
+    values = Values(database)
+    yield Runs(database), values
+    values.close()
+    database.close()
+
+
+async def run_on(
+    runs: Runs,
+    values: Values,
     system: Any,
     cases: Sequence[Case],
     *,
     concurrency: int = 8,
     progress: Callable[[Progress], None] | None = None,
 ) -> RunRecord:
-    """Evaluate on the ledger in `folder`, opening and closing included."""
-    database = open_database(sqlite_url(folder / "assay.db"))
-    values = Values(database)
-    record = await evaluate(
+    return await evaluate(
         system,
         cases,
         scorers=[Matches()],
-        runs=Runs(database),
+        runs=runs,
         values=values,
         set_digest=set_digest(cases),
         concurrency=concurrency,
         progress=progress,
     )
-    values.close()
-    database.close()
-    return record
+
+
+async def evaluation(
+    folder: Path, system: Any, cases: Sequence[Case], *, progress: Callable[[Progress], None] | None = None
+) -> RunRecord:
+    """Evaluate on the ledger in `folder`, opening and closing included."""
+    with opened(folder) as (runs, values):
+        return await run_on(runs, values, system, cases, progress=progress)
 
 
 def first_new_case(lines: Sequence[Mapping[str, Any]]) -> float:

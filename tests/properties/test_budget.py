@@ -6,11 +6,12 @@ every single bill.
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from assay.errors import BadSetting, LimitReached, RateLimited
@@ -19,12 +20,12 @@ from assay.gateway.bill import NANO, cost, dollars, most, nanodollars
 from assay.gateway.budget import Budget, BudgetedChat, BudgetedEmbedder
 from assay.gateway.tables import budget_owner
 from assay.ledger.database import Database, open_database
-from assay.models.chat import ChatRequest, Message, Usage
+from assay.models.chat import ChatRequest, Completion, Delta, Message, Usage
 from assay.models.scripted import ScriptedChat, ScriptedEmbedder
 from gateway_processes import CLAUDE, BillingChat, spend, start
 
 MODELS = [CLAUDE, ("openai", "gpt-4o-mini"), ("google", "gemini-2.5-pro"), ("deepseek", "deepseek-chat")]
-_FRESH = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_FRESH = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_FRESH
@@ -58,6 +59,8 @@ def test_two_hundred_tasks_never_spend_more_and_hardly_less(database: Database, 
     parts=st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
     cap=st.integers(1, 100_000),
 )
+@example(model=CLAUDE, prompt=1000, parts=(1.0, 0.0, 1.0, 1.0), cap=10)  # all of the prompt written to the cache
+@example(model=("google", "gemini-2.5-pro"), prompt=300_000, parts=(1.0, 0.0, 0.0, 1.0), cap=10)  # a dearer tier
 def test_the_most_a_call_may_cost_bounds_every_way_to_bill_it(
     model: tuple[str, str], prompt: int, parts: tuple[float, ...], cap: int
 ) -> None:
@@ -164,6 +167,28 @@ async def test_who_is_turned_away_pays_nothing_and_who_times_out_pays_the_most(s
         await model.complete(ASKED)
     with pytest.raises(RuntimeError):
         await model.complete(ASKED)
+    budget.close()
+    assert budget.standing().spent == MOST
+
+
+async def test_a_server_that_reports_no_usage_costs_the_most(sqlite_database: Database) -> None:
+    class Silent(ScriptedChat):
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+            yield Delta("one", Completion("one", "stop", Usage(), self.name))
+
+    budget = opened(sqlite_database, 2 * MOST)
+    model = BudgetedChat(Silent([], name=CLAUDE[1], provider=CLAUDE[0]), budget)
+    await model.complete(ASKED)
+    assert [delta.text async for delta in model.stream(ASKED)] == ["one"]
+    budget.close()
+    assert budget.standing().spent == 2 * MOST
+
+
+async def test_a_stream_that_is_left_costs_the_most(sqlite_database: Database) -> None:
+    budget = opened(sqlite_database, MOST)
+    stream = BudgetedChat(claude("one two three"), budget).stream(ASKED)
+    await anext(stream)
+    await stream.aclose()
     budget.close()
     assert budget.standing().spent == MOST
 

@@ -22,10 +22,11 @@ HOSTILE = (
 def test_tab_goes_through_the_bar_in_reading_order(open_page: Open) -> None:
     page = open_page("/settings")
     seen = []
-    for _ in range(6):
+    for _ in range(8):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent.trim()"))
-    assert seen == ["Skip to the content", "Assay", "Chat", "Documents", "Settings", "ThemeAutoLightDark"]
+    sections = ["Chat", "Documents", "Runs", "Cases", "Settings"]
+    assert seen == ["Skip to the content", "Assay", *sections, "ThemeAutoLightDark"]
 
 
 @SIZES

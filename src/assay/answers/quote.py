@@ -31,7 +31,7 @@ def weight_set(signals: Signals) -> WeightSet:
 
 
 def best_sentences(signals: Signals, scores: NDArray[np.float64], *, most: int) -> list[Candidate]:
-    """Up to `most` sentences, best first, leaving out what only repeats a better one or is far less likely to answer."""
+    """Up to `most` sentences, best first, without those that repeat a better one or are far less likely to answer."""
     chosen: list[Candidate] = []
     for i in np.argsort(-scores, kind="stable"):
         if scores[i] < scores.max() + math.log(_LEAST):

@@ -18,7 +18,7 @@ from assay.evals.case import Case
 from assay.evals.cases import read_cases
 from assay.evals.evidence import evidence_score
 from assay.evals.gold import Texts, resolve_all
-from assay.evals.measure import Measured, measure
+from assay.evals.measured import Measured, measure
 from assay.stats import Interval, mean_interval
 
 QUESTIONS = (

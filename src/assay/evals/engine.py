@@ -62,6 +62,7 @@ def spec_of(
         replicas=replicas,
         scorers=tuple(described(scorer) for scorer in scorers),
         details=details or {},
+        identity=str(getattr(system, "identity", "")),
     )
 
 

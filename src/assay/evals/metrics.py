@@ -48,8 +48,8 @@ MEANINGS: dict[str, str] = {
     "answer_contained": "a reference stands in the answer",
     "rouge_l": "longest common subsequence of words with the best reference, F1",
     "chrf": "character n-grams shared with the best reference, F2",
-    "citation_precision": "cited characters that are evidence",
-    "citation_recall": "evidence characters that are cited",
+    "citation_precision": "share of citations that lie in evidence",
+    "citation_recall": "share of evidence pieces that are cited",
     "declined_when_it_should": "unanswerable questions declined",
     "answered_when_it_could": "answerable questions answered",
     "aurc": "mean risk over all shares of questions answered, most confident first; lower is better",
@@ -87,14 +87,21 @@ class Instruments:
 
 
 def scorers_for(
-    named: str, *, kind: Literal["answerer", "retriever"], cases: Sequence[Case], instruments: Instruments
+    named: str,
+    *,
+    kind: Literal["answerer", "retriever"],
+    cases: Sequence[Case],
+    instruments: Instruments,
+    shows_sources: bool = False,
 ) -> tuple[list[Scorer], tuple[str, ...] | None]:
     """Scorers for metrics `named` by comma (or `auto`), and the names to show (None: all).
 
+    `shows_sources` of a system that always gives passages and citations: where it gives none it found nothing. Of
+    another such an answer says nothing about its retrieval, so those metrics do not apply.
     Raises BadSetting for a name nobody knows.
     """
     wanted = [name.strip() for name in named.split(",") if name.strip()]
-    formulas = _formulas(kind, cases)
+    formulas = _formulas(kind, cases, shows_sources=shows_sources)
     if not wanted or wanted == ["auto"]:
         return formulas, None
     known = [metric for scorer in formulas for metric in scorer.metrics] + ["auto", "aurc", *EMBEDDED, *JUDGED]
@@ -129,12 +136,12 @@ def _names_of_formulas() -> list[str]:
     return [*dict.fromkeys(metric for scorer in scorers for metric in scorer.metrics), "aurc"]
 
 
-def _formulas(kind: str, cases: Sequence[Case]) -> list[Scorer]:
+def _formulas(kind: str, cases: Sequence[Case], *, shows_sources: bool) -> list[Scorer]:
     scorers: list[Scorer] = []
     if any(case.evidence for case in cases):
-        scorers.append(RetrievalScorer(passages_expected=kind == "retriever"))
+        scorers.append(RetrievalScorer(passages_expected=shows_sources or kind == "retriever"))
     if kind == "answerer":
-        scorers += [TextScorer(), CitationScorer(), DeclineScorer()]
+        scorers += [TextScorer(), CitationScorer(citations_expected=shows_sources), DeclineScorer()]
     return scorers
 
 

@@ -15,7 +15,8 @@ Status = Literal["running", "done", "budget", "interrupted", "failed"]
 class RunSpec:
     """What is measured on what by what. `digest` is what resuming matches; `details` is for people and not in it.
 
-    `scorers` describe themselves (see `described`). Without a `subject`, the system's name stands for it.
+    `scorers` describe themselves (see `described`). Without a `subject`, the system's name and its `identity` (a digest
+    of what can be known of it, such as its source) stand for it.
     """
 
     system: str
@@ -27,12 +28,14 @@ class RunSpec:
     replicas: int
     scorers: tuple[Mapping[str, Any], ...]
     details: Mapping[str, Any] = field(default_factory=dict)
+    identity: str = ""
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of system, cases, scorers and replicas."""
         scorers = sorted(scorer["digest"] for scorer in self.scorers)
-        what = [self.subject or ["named", self.system], self.kind, self.set_digest, self.replicas, scorers]
+        system = self.subject or ["named", self.system, self.identity]
+        what = [system, self.kind, self.set_digest, self.replicas, scorers]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 

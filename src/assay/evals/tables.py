@@ -1,4 +1,4 @@
-"""Tables of cases and runs. A case is stored once, by content, whatever sets it is in; a result is one line of a run."""
+"""Tables of cases and runs: a case is stored once, by content, whatever sets it is in; a result is a line of a run."""
 
 import sqlalchemy as sa
 

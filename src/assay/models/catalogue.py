@@ -69,6 +69,7 @@ def embedder(
         made: Embedder = make(settings)
         return made
     from assay.models.openai_embedder import OpenAIEmbedder, request_vectors
+    from assay.models.prices import provider_of
 
     wire = _wire(settings, settings.embedder_base_url, settings.embedder_key_env, environ)
 
@@ -83,6 +84,7 @@ def embedder(
         wire,
         dimensions=asyncio.run(ask_dimensions()),
         max_tokens=settings.embedder_max_tokens,
+        provider=provider_of(settings.embedder_base_url, settings.embedder),
     )
 
 

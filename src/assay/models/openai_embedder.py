@@ -10,6 +10,7 @@ import numpy as np
 from assay.errors import Garbled
 from assay.models.embedder import Kind, Vectors
 from assay.models.wellformed import well_formed
+from assay.models.prices import UNKNOWN_PROVIDER
 from assay.models.wire import Wire
 
 _PATH = "embeddings"
@@ -25,10 +26,13 @@ class OpenAIEmbedder:
 
     A text is cut after `max_tokens` estimated tokens, so that a long one is not refused. A server that computes in low
     precision may give a text slightly different vectors in different batches; the embedded embedder does not.
+    `provider` is the price table's.
     """
 
-    def __init__(self, name: str, wire: Wire, *, dimensions: int, max_tokens: int = 512) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, wire: Wire, *, dimensions: int, max_tokens: int = 512, provider: str = UNKNOWN_PROVIDER
+    ) -> None:
+        self.name, self.provider = name, provider
         self.dimensions = dimensions
         self.max_tokens = max_tokens
         self.digest = f"openai-compatible:{wire.server}:{name}:{dimensions}:{max_tokens}"

@@ -49,7 +49,13 @@ def provider_of(base_url: str, model: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _is_priced(provider: str, model: str) -> bool:
-    return provider != UNKNOWN_PROVIDER and _lookup(model, provider_id=provider) is not None
+    if provider == UNKNOWN_PROVIDER or _lookup(model, provider_id=provider) is None:
+        return False
+    import genai_prices
+
+    # Some entries of the table have no price for tokens (images, minutes): what they cost is not 0, it is not known.
+    probe = genai_prices.Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    return float(genai_prices.calc_price(probe, model, provider_id=provider).total_price) > 0
 
 
 def _lookup(model: str, **where: str) -> str | None:

@@ -10,21 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.errors import BadInput, Conflict, Corrupt, LimitReached, Refused, TimedOut
+from assay.errors import BadInput, BadSetting, Conflict, Corrupt, LimitReached, Refused, TimedOut
 from assay.evals.case import Case, set_digest
-from assay.evals.engine import evaluate
+from assay.evals.engine import evaluate, spec_of
 from assay.evals.output import Output
+from assay.evals.outputs import output_key
 from assay.evals.progress import Progress
 from assay.evals.result import Result
 from assay.evals.runs import RunRecord, Runs
 from assay.evals.scorer import Gold, Score, Scorer
 from assay.evals.system import System
+from assay.gateway.budget import Budget
 from assay.gateway.cache import CachedChat
 from assay.gateway.meter import MeteredChat
 from assay.gateway.replica import replica
 from assay.gateway.tally import in_force
 from assay.ledger.database import Database
-from assay.ledger.values import Values
+from assay.ledger.values import Values, key_of
 from assay.models.scripted import ScriptedChat
 from eval_parts import ChatJudge, Contains, FunctionSystem, cases_of
 
@@ -248,6 +250,52 @@ async def test_limit_reached_by_a_judge_keeps_the_output_and_the_bill(bench: Ben
     assert second.cost_usd == pytest.approx(0.01)
 
 
+async def test_a_foreign_system_never_spends_more_than_the_budget(bench: Bench) -> None:
+    system = FunctionSystem(cost_usd=0.03, delay_seconds=0.002)
+    system.expected_cost_usd = (0.01, 0.04)
+    budget = Budget(1.0, database=bench.runs.database, run_id="r")
+    record = await bench.run(system, cases_of(100), budget=budget)
+    assert record.status == "budget"
+    # The last reservation of 4 cents finds fewer than 4 left.
+    assert (len(system.asked), record.results) == (33, 33)
+    assert record.cost_usd == pytest.approx(0.99)
+    assert budget.standing().spent_usd == pytest.approx(0.99)
+    budget.close()
+    more = Budget(10.0, database=bench.runs.database, run_id="r")
+    record = await bench.run(system, cases_of(100), budget=more)
+    assert (record.status, len(system.asked)) == ("done", 100)
+    assert more.standing().spent_usd == pytest.approx(3.0)
+    more.close()
+
+
+async def test_what_a_failed_call_cost_is_settled_at_what_is_known(bench: Bench) -> None:
+    fates = {"What is 0?": Refused("no", status=401), "What is 1?": TimedOut("slow")}
+    system = FunctionSystem(lambda question: fates.get(question, question), cost_usd=0.03)
+    system.expected_cost_usd = (0.0, 0.05)
+    budget = Budget(1.0, database=bench.runs.database, run_id="r")
+    await bench.run(system, cases_of(3), budget=budget)
+    assert budget.standing().spent_usd == pytest.approx(0.05 + 0.03)
+    budget.close()
+
+
+async def test_an_unpriced_system_is_refused_under_a_budget(bench: Bench) -> None:
+    budget = Budget(1.0, database=bench.runs.database, run_id="r")
+    with pytest.raises(BadSetting, match="not known"):
+        await bench.run(FunctionSystem(), cases_of(3), budget=budget)
+    budget.close()
+    assert bench.runs.list() == []
+
+
+async def test_a_new_run_takes_the_id_it_was_promised(bench: Bench) -> None:
+    cases = cases_of(3)
+    spec = spec_of(FunctionSystem(), cases, scorers=[Contains()], set_digest=set_digest(cases))
+    promised = bench.runs.id_for(spec)
+    stops = FunctionSystem(_then_stops(1))
+    assert (await bench.run(stops, cases, run_id=promised)).id == promised
+    assert bench.runs.id_for(spec) == promised
+    assert bench.runs.id_for(spec, resume=False) != promised
+
+
 async def test_cancelling_is_quick_and_what_is_done_is_written(bench: Bench) -> None:
     reports: list[Progress] = []
     system = FunctionSystem(delay_seconds=0.005)
@@ -384,6 +432,27 @@ async def test_progress_counts_up_with_means_and_spend(bench: Bench) -> None:
     await bench.run(FunctionSystem(), cases_of(100), progress=reports.append)
     assert (reports[0].done, reports[0].resumed, reports[0].means) == (40, True, {"exact_match": 1.0})
     assert (reports[0].run_id, reports[-1].done, reports[-1].paid_calls) == (first[0].run_id, 100, 100)
+
+
+@pytest.mark.parametrize("subject", ["subject", None])
+async def test_what_a_killed_attempt_paid_and_could_not_write_is_counted_by_the_next(
+    bench: Bench, subject: str | None
+) -> None:
+    cases = cases_of(5)
+    system = FunctionSystem(subject=subject)
+    spec = spec_of(system, cases, scorers=[Contains()], set_digest=set_digest(cases))
+    killed = bench.runs.start(spec)
+    key = output_key(system, cases[2].question, 0)
+    if subject is None:
+        key = key_of("output", {"run": killed.id, "ordinal": 2, "replica": 0})
+    shape = {"attempt": killed.attempt, "spent": [2, 1, 0.5, 1], "output": Output(text="kept").as_json()}
+    bench.values.put(key, "output", shape)
+    killed._stack.close()
+    record = await bench.run(system, cases)
+    assert (record.id, len(system.asked)) == (killed.id, 4)
+    assert (record.paid_calls, record.cached_calls, record.unpriced_calls) == (6, 1, 1)
+    assert record.cost_usd == pytest.approx(0.504)
+    assert bench.results(record)[2].output == Output(text="kept")
 
 
 async def test_two_scorers_of_one_metric_are_refused(bench: Bench) -> None:

@@ -6,7 +6,7 @@ from assay.answers.outcome import Answer, Citation, Declined
 from assay.errors import TimedOut
 from assay.evals.case import Case
 from assay.evals.evidence import evidence_score, overlaps
-from assay.evals.measure import measure
+from assay.evals.measured import measure
 from assay.evals.scorer import Gold
 
 TEXTS = {"handbook/a.md": "One. Two is here. Three.", "other/b.md": "Nothing."}

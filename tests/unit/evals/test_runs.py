@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from assay.errors import BadInput, Conflict, NotFound
+from assay.evals.live_run import LiveRun
 from assay.evals.output import Cited, Output, Retrieved
 from assay.evals.result import Result, scores_from, scores_json
 from assay.evals.run_spec import RunSpec
@@ -250,3 +252,47 @@ def test_a_batch_that_cannot_be_written_is_kept_for_the_next_try(sqlite_database
     record = runs.get(live.id)
     assert (record.results, record.paid_calls, record.cost_usd) == (1001, 1001, 500.5)
     assert len(list(runs.results(live.id))) == 1001
+
+
+def die(live: LiveRun) -> None:
+    """What the kernel does to a killed process: locks go, files stay."""
+    if live._journal:
+        live._journal.close(keep=True)
+    live._stack.close()
+
+
+def test_what_was_added_and_not_written_is_taken_over_once(sqlite_database: Database, tmp_path: Path) -> None:
+    runs = Runs(sqlite_database)
+    first = runs.start(spec())
+    for i in range(3):
+        first.add(result(i), Tally(1, 0, 0.5))
+    logs = {path: path.read_bytes() for path in (tmp_path / "assay.db.pending" / first.id).glob("*.log")}
+    first.flush()
+    first.add(result(3, error="timed_out: slow"), Tally(1, 0, 0.5))
+    die(first)
+    # As if the kill had come between the commit and the emptying of the file.
+    for path, content in logs.items():
+        if content:
+            path.write_bytes(content)
+    with runs.start(spec()) as second:
+        assert (second.standing.results, second.standing.failed) == (4, 1)
+        assert [second.state[2 * i] for i in range(5)] == [1, 1, 1, 2, 0]
+        assert second.totals.paid_calls == 4
+        second.finish("done")
+    record = runs.get(first.id)
+    assert (record.results, record.paid_calls, record.cost_usd) == (4, 4, 2.0)
+    assert not (tmp_path / "assay.db.pending").exists()
+
+
+def test_an_attempt_that_ended_has_nothing_to_take_over(sqlite_database: Database, tmp_path: Path) -> None:
+    runs = Runs(sqlite_database)
+    first = runs.start(spec())
+    first.add(result(0), Tally(1, 0, 0.5))
+    logs = {path: path.read_bytes() for path in (tmp_path / "assay.db.pending" / first.id).glob("*.log")}
+    first.finish("budget")
+    die(first)
+    for path, content in logs.items():
+        path.write_bytes(content)
+    with runs.start(spec()) as second:
+        assert second.totals.paid_calls == 1
+        assert not second.paid_before(first.attempt, 2)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.app.report.cases import gold_spans
+from assay.app.report.case_parts import gold_spans
 from assay.app.report.page import MOST_BYTES, write_report
 from assay.app.report.text import inert, marked, one_line, shown
 from assay.app.report.view import CaseView

@@ -9,7 +9,7 @@ from assay.app.web.mount import STATIC
 COLOURS = {
     name: {"light": light, "dark": dark}
     for name, light, dark in re.findall(
-        r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", (STATIC / "app.css").read_text(encoding="utf-8")
+        r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", (STATIC / "colours.css").read_text(encoding="utf-8")
     )
 }
 PAIRS = [

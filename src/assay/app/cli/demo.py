@@ -13,7 +13,7 @@ from assay.app.cli.options import json_option, set_option
 if TYPE_CHECKING:
     from assay.app.demo import DemoResult
     from assay.app.wiring import Workspace
-    from assay.evals.measure import Measured
+    from assay.evals.measured import Measured
 
 
 @click.command("demo")

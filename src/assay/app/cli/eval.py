@@ -11,7 +11,8 @@ from assay.app.cli import output
 from assay.app.cli.options import json_option, set_option
 
 if TYPE_CHECKING:
-    from assay.app.measuring import Evaluation, Measuring
+    from assay.app.evaluating import Evaluation
+    from assay.app.measuring import Measuring
     from assay.app.wiring import Workspace
     from assay.evals.progress import Progress
     from assay.evals.runs import RunRecord
@@ -30,6 +31,13 @@ STOPPED_BY_BUDGET = 3
     metavar="SYSTEM",
     help="assay.toml or a system file, http://host/v1, or module:function; default: Assay with the settings in force.",
 )
+@click.option(
+    "--with",
+    "of_system",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the system, such as --with k=5; repeatable.",
+)
 @click.option("--metrics", metavar="LIST", help="Metrics by comma, or auto; see --list-metrics.")
 @click.option("--judge", metavar="MODEL", help="Model that judges; default: evals.judge, else the chat model.")
 @click.option("--budget-usd", type=click.FloatRange(min=0), help="Stop before the run would cost more than this.")
@@ -44,6 +52,7 @@ STOPPED_BY_BUDGET = 3
 def command(
     named: str | None,
     system: str | None,
+    of_system: tuple[str, ...],
     metrics: str | None,
     judge: str | None,
     budget_usd: float | None,
@@ -67,6 +76,7 @@ def command(
     if list_metrics:
         _list_metrics(as_json=as_json)
         return
+    given = _settings_of_system(of_system)
     in_force = settings_from(
         assignments,
         evals__metrics=metrics,
@@ -76,21 +86,42 @@ def command(
     )
 
     async def work(workspace: "Workspace") -> int:
+        from assay.app.evaluating import evaluation
         from assay.app.measuring import measuring
 
         async with measuring(workspace) as opened:
             chosen = await asyncio.to_thread(opened.choose, named, limit=limit)
-            async with opened.evaluation(chosen, in_force, system=system, budget_usd=budget_usd) as evaluation:
-                plan = await asyncio.to_thread(evaluation.plan)
+            async with evaluation(
+                opened, chosen, in_force, system=system, system_settings=given, budget_usd=budget_usd
+            ) as ready:
+                plan = await asyncio.to_thread(ready.plan)
                 if only_plan:
                     _say(plan, as_json=as_json)
                     return 0
                 print_plan(plan)
-                return await _run(opened, evaluation, report=report, as_json=as_json)
+                return await _run(opened, ready, report=report, as_json=as_json)
 
     code = with_workspace(in_force, work)
     if code:
         sys.exit(code)
+
+
+def _settings_of_system(texts: tuple[str, ...]) -> dict[str, Any]:
+    """KEY=VALUE pairs; a value is read as TOML where it is some, so that 5 is a number, else as text."""
+    import tomllib
+
+    from assay.errors import BadInput
+
+    given: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise BadInput(f"--with takes KEY=VALUE, not {text!r}.", hint="For example: --with k=5")
+        try:
+            given[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            given[key.strip()] = value
+    return given
 
 
 async def _run(opened: "Measuring", evaluation: "Evaluation", *, report: Path | None, as_json: bool) -> int:

@@ -54,6 +54,7 @@ def check_command(
     """
     from assay.app.cli.options import settings_from
     from assay.app.cli.session import watching_models, with_workspace
+    from assay.app.judging import check_judge
     from assay.app.measuring import measuring
     from assay.evals.judges.labels import read_labels
 
@@ -63,7 +64,7 @@ def check_command(
     async def work(workspace: "Workspace") -> "Report":
         async with measuring(workspace) as opened:
             return await watching_models(
-                workspace, opened.check_judge(labels, in_force, metric=metric, threshold=threshold)
+                workspace, check_judge(opened, labels, in_force, metric=metric, threshold=threshold)
             )
 
     report = with_workspace(in_force, work)
@@ -82,13 +83,14 @@ def probe_command(metric: str, judge: str | None, assignments: tuple[str, ...], 
     """How often an instruction hidden in an answer or a passage turns the judge's verdict, on a shipped set."""
     from assay.app.cli.options import settings_from
     from assay.app.cli.session import watching_models, with_workspace
+    from assay.app.judging import probe_judge
     from assay.app.measuring import measuring
 
     in_force = settings_from(assignments, evals__judge=judge)
 
     async def work(workspace: "Workspace") -> "ProbeReport":
         async with measuring(workspace) as opened:
-            return await watching_models(workspace, opened.probe_judge(in_force, metric=metric))
+            return await watching_models(workspace, probe_judge(opened, in_force, metric=metric))
 
     report = with_workspace(in_force, work)
     if as_json:

@@ -145,28 +145,21 @@ def record_shape(record: "RunRecord") -> dict[str, Any]:
 
 def print_records(records: "list[RunRecord]") -> None:
     """Runs as a table."""
-    from rich.table import Table
-
     from assay.evals.metrics import HEADLINE
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("run", "when", "status", "done"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "done" else "left")
-    table.add_column("score", no_wrap=True)
-    for heading in ("cases", "system"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    # Lines and not a table: a table would cut the columns to the 80 of a pipe.
+    rows = [("run", "when", "status", "done", "score", "cases", "system")]
     for record in records:
         score = next((f"{name} {record.means[name]:.3f}" for name in HEADLINE if name in record.means), "")
-        table.add_row(
-            record.id[:8],
-            iso(record.created_ns)[:16].replace("T", " "),
-            record.status,
-            f"{record.results:,}/{record.spec.cases * record.spec.replicas:,}",
-            score,
-            output.on_one_line(record.spec.set_name or record.spec.set_digest[:8]),
-            output.on_one_line(record.spec.system),
-        )
-    output.console().print(table)
+        when = iso(record.created_ns)[:16].replace("T", " ")
+        done = f"{record.results:,}/{record.spec.cases * record.spec.replicas:,}"
+        cases = output.on_one_line(record.spec.set_name or record.spec.set_digest[:8])
+        rows.append((record.id[:8], when, record.status, done, score, cases, output.on_one_line(record.spec.system)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    screen = output.console()
+    for number, row in enumerate(rows):
+        line = "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        screen.print(line, markup=False, style="" if number else "bold", soft_wrap=True)
 
 
 def iso(ns: int) -> str:

@@ -1,16 +1,17 @@
 """The upper half of a report: what was measured, every metric with its interval, slices, cost, judges, runs before."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any
 
 from markupsafe import Markup
 
 from assay.app.report.drawing import history_plot, interval_bar, risk_curve
-from assay.app.report.text import one_line
+from assay.app.report.text import moment, one_line
 from assay.app.report.view import RunView
 from assay.decisions.figures import counted, dollars, milliseconds
+from assay.evals.history import Point
+from assay.evals.runs import RunRecord
 from assay.evals.scoreboard import Metric, Scoreboard, headline
 from assay.evals.slices import Slice, Slices
 from assay.stats.interval import Interval
@@ -20,7 +21,8 @@ _TILES = (
     "declined_when_it_should", "answered_when_it_could", "answer_relevancy", "ndcg@10",
 )  # fmt: skip
 _MOST_TILES = 6
-_STATUS = {
+_NOTHING = Markup()
+STATUS = {
     "done": "done",
     "running": "still running",
     "budget": "stopped by its budget",
@@ -30,29 +32,35 @@ _STATUS = {
 
 
 def header_markup(view: RunView) -> Markup:
-    """What was measured on what, when, and what it cost."""
-    run, spec = view.run, view.run.spec
-    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.created_ns / 1e9))
+    """The beginning of the report: what was measured on what, when, and what it cost."""
+    return Markup(
+        '<header class="top"><span class="brand"><i></i>Assay</span><span class="muted">evaluation {}</span></header>'
+        "<main>{}"
+    ).format(view.run.id, title_markup(view.run))
+
+
+def title_markup(run: RunRecord, *, beside: Markup = _NOTHING) -> Markup:
+    """What was measured on what, when, what it cost, and whether it is finished; `beside` the name what can be done."""
+    spec = run.spec
     took = "" if run.finished_ns is None else f", {_duration((run.finished_ns - run.created_ns) / 1e9)}"
     unpriced = f" and {counted(run.unpriced_calls, 'unpriced call')}" if run.unpriced_calls else ""
     facts = [
         ("Cases", f"{counted(spec.cases, 'case')}" + (f", {spec.replicas} times each" if spec.replicas > 1 else "")),
         ("Set", f"{one_line(spec.set_name, 60)} {spec.set_digest[:12]}".strip()),
-        ("Started", f"{when}{took}"),
+        ("Started", f"{moment(run.created_ns)}{took}"),
         ("Cost of this run", f"{dollars(run.cost_usd)}{unpriced}"),
         ("Calls", f"{run.paid_calls:,} paid, {run.cached_calls:,} from the cache"),
         ("System digest", f"{one_line(spec.subject, 12) if spec.subject else 'none: what it is made of is not known'}"),
     ]
     listed = Markup().join(Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, value) for name, value in facts)
     unfinished = Markup()
-    if run.status != "done" or view.board.rows < spec.cases * spec.replicas:
+    if run.status != "done" or run.results < spec.cases * spec.replicas:
         unfinished = Markup('<p class="notice">This run is {}: {} of {} questions are in it.</p>').format(
-            _STATUS[run.status], f"{view.board.rows:,}", f"{spec.cases * spec.replicas:,}"
+            STATUS[run.status], f"{run.results:,}", f"{spec.cases * spec.replicas:,}"
         )
     return Markup(
-        '<header class="top"><span class="brand"><i></i>Assay</span><span class="muted">evaluation {}</span></header>'
-        '<main><div class="title"><h1><bdi>{}</bdi></h1><dl class="facts">{}</dl>{}</div>'
-    ).format(run.id, one_line(spec.system, 120), listed, unfinished)
+        '<div class="title"><div class="name"><h1><bdi>{}</bdi></h1>{}</div><dl class="facts">{}</dl>{}</div>'
+    ).format(one_line(spec.system, 120), beside, listed, unfinished)
 
 
 def board_markup(view: RunView) -> Markup:
@@ -72,9 +80,7 @@ def board_markup(view: RunView) -> Markup:
 
 
 def _tiles(board: Scoreboard) -> Markup:
-    names = [name for name in _TILES if name in board.metrics][:_MOST_TILES]
-    names += [name for name in headline(board.metrics) if name not in names][: max(0, 4 - len(names))]
-    tiles = [_metric_tile(board.metrics[name]) for name in names]
+    tiles = [_metric_tile(board.metrics[name]) for name in told_first(board.metrics, _MOST_TILES)]
     if board.cost.mean is not None:
         aside = f"{dollars(board.cost.total)} for {counted(board.cost.priced, 'answer')}"
         aside += f", {board.cost.unpriced:,} unpriced" if board.cost.unpriced else ""
@@ -86,12 +92,21 @@ def _tiles(board: Scoreboard) -> Markup:
     return Markup('<div class="tiles">{}</div>').format(Markup().join(tiles))
 
 
+def told_first(metrics: Iterable[str], most: int) -> list[str]:
+    """The metrics that tell most of a run, at most so many: those of a fixed order, filled up to four with others."""
+    known = list(metrics)
+    names = [name for name in _TILES if name in known][:most]
+    return names + [name for name in headline(known) if name not in names][: max(0, min(4, most) - len(names))]
+
+
 def _metric_tile(metric: Metric) -> Markup:
     aside = f"{counted(metric.n, 'case')}" + (f", {metric.failed:,} failed" if metric.failed else "")
     return Markup(
         '<div class="tile"><span class="label">{}</span><b class="value">{}</b>{}<span class="aside">{}</span>'
         '<span class="aside">{}</span></div>'
-    ).format(_breakable(metric.name), _value(metric), _bar(metric), _limits(metric, with_level=True), aside)
+    ).format(
+        _breakable(metric.name), metric_value(metric), metric_bar(metric), metric_limits(metric, with_level=True), aside
+    )
 
 
 def _breakable(name: str) -> Markup:
@@ -136,9 +151,9 @@ def _metrics_table(metrics: Sequence[Metric], level: str) -> Markup:
         ).format(
             metric.name,
             Markup("<small>lower is better</small>") if metric.lower_is_better else "",
-            _value(metric),
-            _bar(metric),
-            _limits(metric),
+            metric_value(metric),
+            metric_bar(metric),
+            metric_limits(metric),
             f"{metric.n:,}",
             _failed(metric),
         )
@@ -255,35 +270,51 @@ def _risk_section(board: Scoreboard) -> Markup:
 
 
 def _history_section(view: RunView) -> Markup:
-    first = headline(name for name, _ in view.history)
-    plots = [(name, points) for name, points in view.history if name in first and len(points) > 1]
+    plots = history_markup(view.history)
     if not plots:
         return Markup()
-    figures = Markup().join(
-        Markup(
-            '<figure class="past"><figcaption><b>{}</b> <span class="muted">{}</span></figcaption>{}</figure>'
-        ).format(name, f"{points[0].value:.3f} to {points[-1].value:.3f} over {len(points)} runs", history_plot(points))
-        for name, points in plots
-    )
     return Markup(
         '<section class="panel"><h2>Runs before</h2><p class="muted">Oldest left, with intervals; hollow points '
-        'are runs on other cases.</p><div class="pasts">{}</div></section>'
-    ).format(figures)
+        "are runs on other cases.</p>{}</section>"
+    ).format(plots)
 
 
-def _bar(metric: Metric) -> Markup:
+def history_markup(
+    history: Iterable[tuple[str, Sequence[Point]]], *, url: Callable[[Point], str] | None = None
+) -> Markup:
+    """A picture for each headline metric that two runs or more have; nothing where there is none."""
+    found = list(history)
+    first = headline(name for name, _ in found)
+    figures = [
+        Markup(
+            '<figure class="past"><figcaption><b>{}</b> <span class="muted">{}</span></figcaption>{}</figure>'
+        ).format(
+            name,
+            f"{points[0].value:.3f} to {points[-1].value:.3f} over {len(points)} runs",
+            history_plot(points, url=url),
+        )
+        for name, points in found
+        if name in first and len(points) > 1
+    ]
+    return Markup('<div class="pasts">{}</div>').format(Markup().join(figures)) if figures else Markup()
+
+
+def metric_bar(metric: Metric) -> Markup:
+    """The metric as a point and its interval between 0 and 1."""
     upper = metric.best if metric.unscored else None
     return interval_bar(metric.value, metric.low, metric.high, upper=upper, has_limits=metric.method != "none")
 
 
-def _value(metric: Metric) -> str:
+def metric_value(metric: Metric) -> str:
+    """The metric to three digits; both bounds where a judge left scores open."""
     if metric.unscored:
         low, high = sorted((metric.worst, metric.best))
         return f"{low:.3f}–{high:.3f}"
     return f"{metric.value:.3f}"
 
 
-def _limits(metric: Metric, *, with_level: bool = False) -> str:
+def metric_limits(metric: Metric, *, with_level: bool = False) -> str:
+    """Its interval, or that it has none."""
     if metric.method == "none":
         return "no interval"
     level = f"{100 * (1 - metric.alpha):g}% " if with_level else ""

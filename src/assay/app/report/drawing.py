@@ -3,10 +3,11 @@
 Positions are percentages, so a picture reads at 390 px and at 1440 px; every picture says in words what it shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
+from assay.app.report.text import one_line
 from assay.evals.history import Point
 from assay.stats.risk_coverage import RiskCoverage
 
@@ -32,6 +33,21 @@ def interval_bar(
     )
 
 
+def difference_bar(value: float, low: float, high: float, *, reach: float, verdict: str) -> Markup:
+    """A difference with its interval around zero, on a scale from `-reach` to `reach`."""
+    place = [0.5 + at / (2 * reach) for at in (low, high, value)]
+    marks = [
+        Markup(
+            '<line class="track" x1="0" x2="100%" y1="9" y2="9"/><line class="zero" x1="50%" x2="50%" y1="0" y2="18"/>'
+        ),
+        _line("range", place[0], place[1]),
+        _point(place[2]),
+    ]
+    return Markup('<svg class="interval {}" height="18" role="img" aria-label="{}">{}</svg>').format(
+        verdict, f"{value:+.3f}, interval {low:+.3f} to {high:+.3f}", Markup().join(marks)
+    )
+
+
 def risk_curve(risk: RiskCoverage, *, most_points: int = 300) -> Markup:
     """The error among the answers the system is surest of, over the share answered."""
     step = max(1, len(risk.coverage) // most_points)
@@ -48,8 +64,8 @@ def risk_curve(risk: RiskCoverage, *, most_points: int = 300) -> Markup:
     ).format(label, path)
 
 
-def history_plot(points: Sequence[Point]) -> Markup:
-    """A metric over runs, oldest left, with its intervals; runs on other cases are hollow."""
+def history_plot(points: Sequence[Point], *, url: Callable[[Point], str] | None = None) -> Markup:
+    """A metric over runs, oldest left, with its intervals; runs on other cases are hollow. `url` opens a run."""
     least, most = min(point.low for point in points), max(point.high for point in points)
     scale = 60 / ((most - least) or 1.0)
     marks = [
@@ -59,15 +75,16 @@ def history_plot(points: Sequence[Point]) -> Markup:
     for number, point in enumerate(points):
         x = f"{14 + 84 * (number + 0.5) / len(points):.2f}%"
         low, high, value = (f"{68 - scale * (at - least):.1f}" for at in (point.low, point.high, point.value))
-        kind = "point" if point.same_cases else "point other"
-        marks.append(
-            Markup(
-                '<line class="range" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/><circle class="{4}" cx="{0}" cy="{3}" r="4"/>'
-            ).format(x, low, high, value, kind)
-        )
+        mark = Markup(
+            '<line class="range" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/><circle class="{4}" cx="{0}" cy="{3}" r="4"/>'
+        ).format(x, low, high, value, "point" if point.same_cases else "point other")
+        if url is not None:
+            says = f"{point.value:.3f} ({point.low:.3f} to {point.high:.3f}), {one_line(point.system, 80)}"
+            mark = Markup('<a href="{}" aria-label="{}"><title>{}</title>{}</a>').format(url(point), says, says, mark)
+        marks.append(mark)
     words = ", ".join(f"{point.value:.3f} ({point.low:.3f} to {point.high:.3f})" for point in points)
-    return Markup('<svg class="history" height="76" role="img" aria-label="{}">{}</svg>').format(
-        words, Markup().join(marks)
+    return Markup('<svg class="history" height="76" role="{}" aria-label="{}">{}</svg>').format(
+        "img" if url is None else "group", words, Markup().join(marks)
     )
 
 

@@ -90,10 +90,8 @@ def _head(view: RunView) -> Markup:
 
 
 def _style() -> Markup:
-    # One set of colours: those of the page, the first rule of its stylesheet.
-    page = (_HERE.parent / "web" / "static" / "app.css").read_text(encoding="utf-8")
-    colours = page[page.index(":root {") : page.index("}") + 1]
-    return Markup(colours + (_HERE / "report.css").read_text(encoding="utf-8"))  # noqa: S704 our own file
+    colours = (_HERE.parent / "web" / "static" / "colours.css").read_text(encoding="utf-8")
+    return Markup(colours + (_HERE / "report.css").read_text(encoding="utf-8"))  # noqa: S704 our own files
 
 
 def _script() -> Markup:

@@ -5,6 +5,7 @@ Proved by `tests/unit/report/test_report.py`.
 """
 
 import re
+import time
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -28,6 +29,11 @@ def one_line(text: str, most: int) -> str:
     """The text on one line of at most `most` characters."""
     line = " ".join(inert(text[: 4 * most]).split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def moment(ns: int) -> str:
+    """Nanoseconds since 1970 as a date and a time in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(ns / 1e9))
 
 
 def marked(text: str, spans: Sequence[tuple[int, int]], most: int) -> Markup:

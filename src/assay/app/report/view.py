@@ -26,6 +26,13 @@ class CaseView:
     result: Result
     replicas: int = 1
 
+    @classmethod
+    def of(cls, case: Case, gold: tuple[Gold, ...], results: Sequence[Result]) -> "CaseView":
+        """The case with the worst of its results. Raises NotFound where there is none."""
+        if not results:
+            raise NotFound(f"The run has not come to case {case.id!r}.", hint="Look again when it has gone on.")
+        return cls(case, gold, min(results, key=goodness), len(results))
+
     @property
     def outcome(self) -> Outcome:
         """What became of the case."""
@@ -68,7 +75,7 @@ def _case_views(
         case = cases[ordinal]
         results = [result for number in range(run.spec.replicas) if (result := _result(runs, run.id, case, number))]
         if results:
-            yield CaseView(case, gold_of(case), min(results, key=_goodness), len(results))
+            yield CaseView.of(case, gold_of(case), results)
 
 
 def _result(runs: Runs, run_id: str, case: Case, replica: int) -> Result | None:
@@ -78,6 +85,7 @@ def _result(runs: Runs, run_id: str, case: Case, replica: int) -> Result | None:
         return None  # an interrupted run has not come to every replica
 
 
-def _goodness(result: Result) -> tuple[bool, float]:
+def goodness(result: Result) -> tuple[bool, float]:
+    """What replicas of a case are ordered by to find the worst: failures first, then by the mean of their scores."""
     values = [score.value or 0.0 for score in result.scores.values()]
     return not result.error, sum(values) / len(values) if values else 0.0

@@ -1,6 +1,7 @@
 """What stands around every view: the bar with the navigation, and the state of the workspace in it."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -9,16 +10,22 @@ from assay.app.web import icons
 from assay.app.web.figures import count
 from assay.app.web.place import View
 
-_LINKS: tuple[tuple[View, str, str], ...] = (
-    ("chat", "/", "Chat"),
-    ("documents", "/documents", "Documents"),
-    ("settings", "/settings", "Settings"),
+Section = View | Literal["runs", "cases"]
+"""Where one is: a view of the page, or one of the evaluation pages, which are documents of their own."""
+
+_GO = Markup("data-go")
+_LINKS: tuple[tuple[Section, str, str, Markup], ...] = (
+    ("chat", "/", "Chat", _GO),
+    ("documents", "/documents", "Documents", _GO),
+    ("runs", "/runs", "Runs", Markup()),
+    ("cases", "/cases", "Cases", Markup()),
+    ("settings", "/settings", "Settings", _GO),
 )
 
 BAR = Markup(
     '<a class="skip" href="#content" data-skip>Skip to the content</a>'
     '<a class="brand" href="/" data-go>{}Assay</a>'
-    '<button class="button menu-button" type="button" data-act="menu" aria-expanded="false" aria-controls="assay-nav">'
+    '<button class="button menu-button" type="button" data-menu aria-expanded="false" aria-controls="assay-nav">'
     '{}<span class="menu-label">Menu</span></button>'
 ).format(icons.BRAND, icons.MENU)
 
@@ -46,13 +53,13 @@ MISSING = Markup(
 )
 
 
-def nav_markup(view: View) -> Markup:
-    """The links between views; the one in force is marked for eyes and for screen readers."""
+def nav_markup(section: Section) -> Markup:
+    """The links between sections; the one in force is marked for eyes and for screen readers."""
     return Markup().join(
-        Markup('<a href="{}" data-go {}>{}</a>').format(
-            url, Markup('aria-current="page"') if name == view else Markup(), label
+        Markup('<a href="{}" {} {}>{}</a>').format(
+            url, go, Markup('aria-current="page"') if name == section else Markup(), label
         )
-        for name, url, label in _LINKS
+        for name, url, label, go in _LINKS
     )
 
 

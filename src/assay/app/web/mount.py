@@ -69,11 +69,12 @@ def mount(app: FastAPI, service: Service) -> None:
 
 
 def _head_html() -> str:
-    """Links to our stylesheet and script; a change of either changes its URL, so no browser keeps an old one."""
+    """Links to our stylesheets and scripts; a change of any changes its URL, so no browser keeps an old one."""
 
     def url(name: str) -> str:
         digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
         return f"{STATIC_PATH}/{name}?v={digest}"
 
-    # The script is not deferred: it sets the theme before anything is painted.
-    return f'<link rel="stylesheet" href="{url("app.css")}"><script src="{url("app.js")}"></script>'
+    # The scripts are not deferred: the bar's sets the theme before anything is painted.
+    styles = [f'<link rel="stylesheet" href="{url(name)}">' for name in ("colours.css", "bar.css", "app.css")]
+    return "".join(styles) + "".join(f'<script src="{url(name)}"></script>' for name in ("bar.js", "app.js"))

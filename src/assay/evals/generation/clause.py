@@ -9,27 +9,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.evals.generation.verbs import BE, HAVE, MODALS, PRESENT, is_past
+from assay.evals.generation.verbs import BE, HAVE, MODALS, PRESENT, is_past, word_set
 
 VerbKind = Literal["be", "modal", "have", "past", "present"]
 
 _WORD = re.compile(r"\$?[^\W_](?:[\w.,'’/&%-]*[\w%])?|[,;:()\"“”–—]")
-_DETERMINERS = frozenset(
-    "the a an its his her their our my your this that these those each every some any no all".split()
+_DETERMINERS = word_set(
+    """
+    the a an its his her their our my your this that these those each every some any no all
+    """
 )
-_PREPOSITIONS = frozenset(
-    "in on at of for to from by with under over after before during between among since until through into within "
-    "against about near across around as than like without along behind beyond despite towards upon".split()
+_PREPOSITIONS = word_set(
+    """
+    in on at of for to from by with under over after before during between among since until through into within
+    against about near across around as than like without along behind beyond despite towards upon
+    """
 )
-_PRONOUNS = frozenset(
-    "he she it they we you i this that these those there here who which what such one some many most others another "
-    "both each neither either his her its their".split()
+_PRONOUNS = word_set(
+    """
+    he she it they we you i this that these those there here who which what such one some many most others another
+    both each neither either his her its their
+    """
 )
-_LINKS = frozenset("and or but if when while because although though where whereas which who that whose as".split())
-_OPENERS = frozenset("in on at by during after before since from under between until throughout within around".split())
-_ADVERBS = frozenset(
-    "also then later now still often usually however never always already soon first originally eventually finally "
-    "today generally typically currently sometimes only even once".split()
+_LINKS = word_set(
+    """
+    and or but if when while because although though where whereas which who that whose as
+    """
+)
+_OPENERS = word_set(
+    """
+    in on at by during after before since from under between until throughout within around
+    """
+)
+_ADVERBS = word_set(
+    """
+    also then later now still often usually however never always already soon first originally eventually finally
+    today generally typically currently sometimes only even once
+    """
 )
 _SUBJECT_WORDS = 9
 _STOPS = re.compile(

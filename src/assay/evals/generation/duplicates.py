@@ -1,4 +1,4 @@
-"""Questions that ask the same: the same words, or nearly the same meaning with the same names, numbers and question word.
+"""Questions that ask the same: the same words, or nearly the same meaning with equal names, numbers and question word.
 
 MiniLM puts opposite and merely similar questions above any threshold that paraphrases reach, so a cosine alone never
 calls two questions one.

@@ -9,6 +9,7 @@ Invariant: a filter looks at one question and its excerpt and at nothing else, s
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import pairwise
 
 from assay.answers import question as asking
 from assay.answers.words import STOP_WORDS, content_stems, stems, words
@@ -33,8 +34,8 @@ _ASKS = re.compile(
 _MARKUP = re.compile(r"</?\w+>|https?://|```|\b(?:question|answer|text|passage|title)\s*:|[{}<>\[\]|\\]", re.IGNORECASE)
 _DEICTIC = re.compile(
     r"\b(?:this|these|those|above|below|following|aforementioned)\b(?! (?:is|was)\b)"
-    r"|\b(?:the|this|our) (?:stud(?:y|ies)|papers?|authors?|articles?|passages?|texts?|documents?|excerpts?|paragraphs?|sections?|"
-    r"chapters?|figures?|tables?|sentences?|researchers|findings|speaker|narrator|writer)\b(?! (?:of|on|about|by|in) )",
+    r"|\b(?:the|this|our) (?:stud(?:y|ies)|papers?|authors?|articles?|passages?|texts?|documents?|excerpts?|"
+    r"paragraphs?|sections?|chapters?|figures?|tables?|sentences?|researchers|findings|speaker|narrator|writer)\b(?! (?:of|on|about|by|in) )",
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(
@@ -44,7 +45,7 @@ _PRONOUN = re.compile(
 _DEFINITE = re.compile(r"\bthe [a-z]+", re.IGNORECASE)
 _LEAST_SAID = 3  # words with meaning that say which one "the city" is, where no name does
 _UNSAID = frozenset(
-    "thing things people person group kind type way work name example fact part time year years".split()
+    ("thing", "things", "people", "person", "group", "kind", "type", "way", "work", "name", "example", "fact", "part")
 )
 
 
@@ -78,7 +79,7 @@ def _malformed(question: str) -> str | None:
     if question.isascii() and not (_ASKS.search(question) or _OPENING.match(question)):
         return "no question word"
     lower = [word.lower() for word in found]
-    pairs = list(zip(lower, lower[1:], strict=False))
+    pairs = list(pairwise(lower))
     if len(pairs) - len(set(pairs)) >= 2 or any(a == b for a, b in pairs):
         return "repeats itself"
     return None

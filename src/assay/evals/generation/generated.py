@@ -8,8 +8,8 @@ from assay.evals.case import Case
 from assay.evals.generation.draft import MEANING, Dropped, Kind, Reason
 
 EVIDENCE = (
-    "Published evidence: questions made by models rank retrievers much as people's questions do, but not the models that "
-    "answer (arXiv 2508.11758)."
+    "Published evidence: questions made by models rank retrievers much as people's questions do, but not the models "
+    "that answer (arXiv 2508.11758)."
 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from assay.evals.generation.clause import Clause, clause_of
-from assay.evals.generation.verbs import PRESENT, base_of
+from assay.evals.generation.verbs import PRESENT, base_of, word_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,9 @@ class Asked:
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _YEAR = r"(?:1\d{3}|20\d{2})"
-DATE = (
-    rf"(?:(?:{_MONTH} )?(?:\d{{1,2}},? )?{_YEAR}(?! ?[%\w])|\d{{1,2}} {_MONTH}(?: {_YEAR})?|{_MONTH} \d{{1,2}}(?:, {_YEAR})?"
-    rf"|the (?:early |late |mid-)?{_YEAR}s|the \d{{1,2}}(?:st|nd|rd|th) century)"
-)
+_DAY = rf"(?:\d{{1,2}} {_MONTH}(?: {_YEAR})?|{_MONTH} \d{{1,2}}(?:, {_YEAR})?)"
+_ABOUT = rf"(?:the (?:early |late |mid-)?{_YEAR}s|the \d{{1,2}}(?:st|nd|rd|th) century)"
+DATE = rf"(?:(?:{_MONTH} )?(?:\d{{1,2}},? )?{_YEAR}(?! ?[%\w])|{_DAY}|{_ABOUT})"
 NAME = r"(?:the )?[A-Z][\w'’.-]*\w(?:(?: of| of the| de| von| van)? [A-Z][\w'’.-]*\w)*"
 _NUMBER = r"\$?\d[\d.,]*(?: (?:million|billion|thousand|hundred))?"
 _WHEN = re.compile(rf"\b(?:in|on|since|around|until|during) ({DATE})")
@@ -41,12 +40,15 @@ _WHY = re.compile(r"\b(?:because(?! of)|because of|due to|in order to) (.+)")
 _AS = re.compile(r"^((?:also |commonly |often |sometimes )*(?:known as|called|named)) (.+)")
 _THING = re.compile(r"^(?:an?|the|one) .+")
 _OBJECT_ENDS = re.compile(
-    r",| (?:in|on|at|for|to|from|by|with|under|over|after|before|during|between|into|through|as|when|and|that|until|because)\b"
+    r",| (?:in|on|at|for|to|from|by|with|under|over|after|before|during|between|into|through|as|when|and|that|until"
+    r"|because)\b"
 )
-_PEOPLES_VERBS = frozenset(
-    "argued became believed bought composed conquered created defeated described designed developed died discovered "
-    "established explained founded introduced invented led married moved named painted played proposed published ruled "
-    "said studied taught thought translated won wrote".split()
+_PEOPLES_VERBS = word_set(
+    """
+    argued became believed bought composed conquered created defeated described designed developed died discovered
+    established explained founded introduced invented led married moved named painted played proposed published
+    ruled said studied taught thought translated won wrote
+    """
 )
 _DONE = re.compile(
     r"(?:\w+ly |not |also |first |now |often |still )?(?:[a-z-]+ed|[a-z]+(?:wn|en|ght|ade|eld|old|uilt|ound|ung|aid|ent|put|set|ost|et|ead|un))\b"

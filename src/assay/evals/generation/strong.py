@@ -1,13 +1,12 @@
-"""Questions by a model that can write: freely, as JSON, with quotes that must stand in the excerpts character by character.
+"""Questions by a model that can write: freely, as JSON, with quotes that stand in the excerpts character by character.
 
 Documents stand fenced in the user's message, so text in them that looks like instructions or closes a tag stays text.
 The model's own word for its answer is not taken: another call must find the same answer in the excerpt
 (`answered_from`), and must not know it without (`answered_without`).
 """
 
-import random
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -27,7 +26,7 @@ _TEMPERATURE = 0.7
 _SHORTEST_QUOTE = 15  # characters; less is a word that stands anywhere
 _SAME = 0.5
 
-Made = list[Draft | Dropped]
+Made = AsyncIterator[Draft | Dropped]
 
 
 class _Written(BaseModel):
@@ -56,19 +55,25 @@ class StrongWriter:
 
     async def single(self, excerpt: Excerpt) -> Made:
         """A question the excerpt answers."""
-        return await self._write(SINGLE, "single", {"passage": excerpt})
+        if (made := await self._write(SINGLE, "single", {"passage": excerpt})) is not None:
+            yield made
 
     async def multi(self, first: Excerpt, second: Excerpt) -> Made:
         """A question that needs both excerpts."""
-        return await self._write(MULTI, "multi", {"first_passage": first, "second_passage": second})
+        if (made := await self._write(MULTI, "multi", {"first_passage": first, "second_passage": second})) is not None:
+            yield made
 
     async def adversarial(self, excerpt: Excerpt, distractor: Excerpt) -> Made:
         """A question the excerpt answers in words of the distractor, which does not."""
-        return await self._write(ADVERSARIAL, "adversarial", {"passage": excerpt, "distractor": distractor})
+        if (
+            made := await self._write(ADVERSARIAL, "adversarial", {"passage": excerpt, "distractor": distractor})
+        ) is not None:
+            yield made
 
     async def unanswerable(self, excerpt: Excerpt, others: Sequence[Excerpt]) -> Made:
         """A question on the excerpt's subject that it does not answer."""
-        return await self._write(UNANSWERABLE, "unanswerable", {"passage": excerpt})
+        if (made := await self._write(UNANSWERABLE, "unanswerable", {"passage": excerpt})) is not None:
+            yield made
 
     async def answered_from(self, question: str, excerpts: Sequence[Excerpt]) -> str | None:
         """The model's answer to the question from the excerpts alone; None where it finds none."""
@@ -79,15 +84,15 @@ class StrongWriter:
         """The model's answer from what it knows; None where it says it does not."""
         return await self._answer(CLOSED_BOOK, [("question", question)])
 
-    async def _write(self, prompt: Prompt, kind: Kind, given: dict[str, Excerpt]) -> Made:
+    async def _write(self, prompt: Prompt, kind: Kind, given: dict[str, Excerpt]) -> Draft | Dropped | None:
         parts = [(name, _titled(excerpt)) for name, excerpt in given.items()]
         try:
             written = form_in(await self._reply(prompt, parts, _WRITTEN, temperature=_TEMPERATURE), _Written)
         except (Upstream, BadInput, Unusable) as error:
-            return [Dropped("", "model_failed", str(error))]
+            return Dropped("", "model_failed", str(error))
         if not written.question.strip():
-            return []
-        return [_draft(written, kind, given)]
+            return None
+        return _draft(written, kind, given)
 
     async def _answer(self, prompt: Prompt, parts: Sequence[tuple[str, str]]) -> str | None:
         found = form_in(await self._reply(prompt, parts, _ANSWERED, temperature=0.0), _Answered)
@@ -108,7 +113,7 @@ class StrongWriter:
 
 
 def same_answer(one: str, other: str) -> bool:
-    """Whether two short answers say the same, as far as their words tell: half of the shorter one's words are shared."""
+    """Whether two short answers say the same, as far as words tell: they share half of the shorter one's."""
     first, second = set(content_stems(one)), set(content_stems(other))
     shorter = min(len(first), len(second))
     return shorter > 0 and len(first & second) >= _SAME * shorter

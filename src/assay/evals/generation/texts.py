@@ -55,15 +55,13 @@ class Excerpt:
 
 def sampled(documents: Iterable[HasText | tuple[str, str, str]], *, most: int, seed: int) -> list[SourceText]:
     """At most `most` documents, every one equally likely, in an order drawn at random (Vitter 1985, algorithm R)."""
-    drawn = random.Random(f"documents:{seed}")
+    drawn = drawn_from("documents", seed)
     kept: list[SourceText] = []
     for place, document in enumerate(documents):
         at = place if place < most else drawn.randrange(place + 1)
         if at >= most:
             continue
-        if not isinstance(document, HasText):
-            document = SourceText(*document)
-        found = SourceText(document.source, document.title, document.text)
+        found = _source_text(document)
         if at == len(kept):
             kept.append(found)
         else:
@@ -72,13 +70,24 @@ def sampled(documents: Iterable[HasText | tuple[str, str, str]], *, most: int, s
     return kept
 
 
+def drawn_from(*parts: object) -> random.Random:
+    """Draws that depend on `parts` alone, on every machine."""
+    return random.Random("\n".join(map(str, parts)))  # noqa: S311  chooses what to ask about, guards nothing
+
+
+def _source_text(document: HasText | tuple[str, str, str]) -> SourceText:
+    if isinstance(document, HasText):
+        return SourceText(document.source, document.title, document.text)
+    return SourceText(*document)
+
+
 def spread(documents: Iterable[SourceText], *, per_document: int, seed: int) -> list[Excerpt]:
     """Up to `per_document` excerpts of each document, drawn at random: first one of each document, then a second."""
     drawn: list[list[Excerpt]] = []
     for document in documents:
         found = list(excerpts(document))
         # Named by the document, so that its excerpts do not depend on which others there are.
-        random.Random(f"{seed}:{document.source}").shuffle(found)
+        drawn_from("excerpts", seed, document.source).shuffle(found)
         drawn.append(found[:per_document])
     return [found[turn] for turn in range(per_document) for found in drawn if turn < len(found)]
 

@@ -4,7 +4,19 @@ Only forms that are hardly ever anything else count, so a sentence that is not u
 a wrong one.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for pair in text.split(","):
+        form, base = pair.split()
+        yield form, base
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text: tables read better as running words."""
+    return frozenset(text.split())
+
 
 BE = frozenset(("is", "are", "was", "were"))
 MODALS = frozenset(("can", "could", "may", "might", "must", "should", "will", "would"))
@@ -23,7 +35,7 @@ combined combine, controlled control, created create, decided decide, defined de
 divided divide, examined examine, explored explore, imagined imagine, included include, invited invite, joined join,
 mentioned mention, permitted permit, provided provide, resided reside, visited visit, restored restore
 """
-IRREGULAR = {past: base for past, base in (pair.split() for pair in _IRREGULAR.replace("\n", " ").split(","))}
+IRREGULAR = dict(_pairs(_IRREGULAR))
 
 # Third person forms that are never plural nouns in running text, with their base.
 _PRESENT = """
@@ -32,16 +44,15 @@ connects connect, consists consist, contains contain, covers cover, creates crea
 describes describe, enables enable, ensures ensure, exists exist, follows follow, gives give, goes go, helps help,
 holds hold, improves improve, includes include, increases increase, involves involve, keeps keep, lies lie, makes make,
 means mean, meets meet, occurs occur, offers offer, operates operate, owns own, prevents prevent, produces produce,
-protects protect, provides provide, receives receive, reduces reduce, refers refer, remains remain, represents represent,
-requires require, runs run, seems seem, sends send, serves serve, shows show, stores store, suggests suggest,
+protects protect, provides provide, receives receive, reduces reduce, refers refer, remains remain,
+represents represent, requires require, runs run, seems seem, sends send, serves serve, shows show, stores store, suggests suggest,
 takes take, tells tell, uses use, writes write
 """
-PRESENT = {form: base for form, base in (pair.split() for pair in _PRESENT.replace("\n", " ").split(","))}
+PRESENT = dict(_pairs(_PRESENT))
 
 # Words on -ed that are more often something else than a verb.
-_NOT_PAST = frozenset(
-    "indeed need speed seed feed breed weed red hundred sacred limited related advanced so-called".split()
-)
+_NOT_PAST = word_set("indeed need speed seed feed breed weed red hundred sacred limited related advanced so-called")
+
 
 _LAST_TAKES_E = "vcsuz"
 _UNSURE = ("it", "in", "or", "on", "id", "od")  # visited and invited, entwined and joined

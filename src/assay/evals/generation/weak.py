@@ -7,22 +7,21 @@ them are drafts that the filters judge; where both pass, the model's is taken, s
 
 import random
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from assay.answers import question as asking
 from assay.answers.words import STOP_WORDS
 from assay.errors import BadInput, Upstream
 from assay.evals.generation.draft import Draft, Dropped, Quote
-from assay.evals.generation.filters import fault_of
+from assay.evals.generation.filters import fault_of, unsupported
 from assay.evals.generation.prompts import WEAK, WEAK_EXAMPLES
 from assay.evals.generation.rules import DATE, NAME, Asked, asked_of
-from assay.evals.generation.texts import Excerpt
+from assay.evals.generation.texts import Excerpt, drawn_from
 from assay.models.chat import ChatModel, ChatRequest, Message
 from assay.models.prompt import Prompt
 
 _TRIES = 3  # answers asked for in an excerpt
-_SAMPLED_TEMPERATURE = 0.7
 _MOST_TOKENS = 40
 _SHORTEST_SENTENCE, _LONGEST_SENTENCE = 40, 320  # characters
 _ANSWER = re.compile(rf"{DATE}|{NAME}|\$?\b\d[\d.,]*\d(?: (?:million|billion|percent))?%?")
@@ -38,7 +37,7 @@ _NAME_GOES_ON = re.compile(r"[-’'/]|,? (?:and |of |of the |for )?[A-Z0-9]")
 _NAME_BEFORE = re.compile(r"(?:[A-Z][\w.]*,? (?:and |of |of the |for )?|[-/$])$")
 _TYPED = ("date", "number", "person", "place")
 
-Made = list[Draft | Dropped]
+Made = AsyncIterator[Draft | Dropped]
 
 
 class WeakWriter:
@@ -54,35 +53,40 @@ class WeakWriter:
         self._model, self._vocabulary, self._seed = model, vocabulary, seed
 
     async def single(self, excerpt: Excerpt) -> Made:
-        """Drafts about one excerpt, the model's first."""
-        drawn = random.Random(f"weak:{self._seed}:{excerpt.source}:{excerpt.start}")
+        """Drafts about one excerpt, the model's first; whoever takes one early saves the calls of the rest."""
+        drawn = drawn_from("weak", self._seed, excerpt.source, excerpt.start)
         by_rule = list(self._by_rule(excerpt))
         drawn.shuffle(by_rule)
-        if self._model is None:
-            return [*by_rule]
-        return [*await self._by_model(excerpt, self._targets(excerpt, by_rule, drawn)), *by_rule]
+        if self._model is not None:
+            for span, answer in self._targets(excerpt, by_rule, drawn):
+                yield await self._by_model(excerpt, span, answer)
+        for draft in by_rule:
+            yield draft
 
     async def multi(self, first: Excerpt, second: Excerpt) -> Made:
         """Two questions joined into one that needs both excerpts."""
-        one, other = (
-            [draft for draft in await self.single(first) if isinstance(draft, Draft)],
-            await self.single(second),
-        )
-        both = [draft for draft in other if isinstance(draft, Draft)]
-        return [joined(a, b) for a in one[-2:] for b in both[-2:]]
+        one, other = [await self._sound(excerpt) for excerpt in (first, second)]
+        if one is not None and other is not None:
+            yield joined(one, other)
 
     async def adversarial(self, excerpt: Excerpt, distractor: Excerpt) -> Made:
-        """Questions about the excerpt; whether the distractor is close enough is for the filter to say."""
-        return [
-            replace(draft, kind="adversarial") if isinstance(draft, Draft) else draft
-            for draft in await self.single(excerpt)
-        ]
+        """Questions about the excerpt; whether another one is close enough to mislead is for the checks to say."""
+        async for draft in self.single(excerpt):
+            yield replace(draft, kind="adversarial") if isinstance(draft, Draft) else draft
 
     async def unanswerable(self, excerpt: Excerpt, others: Sequence[Excerpt]) -> Made:
         """Questions about the excerpt with a name or a year in them exchanged for one from elsewhere."""
-        drawn = random.Random(f"swap:{self._seed}:{excerpt.source}:{excerpt.start}")
-        drafts = [draft for draft in await self.single(excerpt) if isinstance(draft, Draft)]
-        return [swapped for draft in drafts for swapped in _swapped(draft, others, drawn)]
+        drawn = drawn_from("swap", self._seed, excerpt.source, excerpt.start)
+        async for draft in self.single(excerpt):
+            if isinstance(draft, Draft) and is_sound(draft):
+                for swapped in _swapped(draft, others, drawn):
+                    yield swapped
+
+    async def _sound(self, excerpt: Excerpt) -> Draft | None:
+        async for draft in self.single(excerpt):
+            if isinstance(draft, Draft) and is_sound(draft):
+                return draft
+        return None
 
     def _by_rule(self, excerpt: Excerpt) -> Iterator[Draft]:
         for start, end in _good_sentences(excerpt):
@@ -101,29 +105,28 @@ class WeakWriter:
         found = [target for target in dict.fromkeys(found) if target[1].lower() not in STOP_WORDS]
         return drawn.sample(found, min(_TRIES, len(found)))
 
-    async def _by_model(self, excerpt: Excerpt, targets: Sequence[tuple[tuple[int, int], str]]) -> Made:
-        made: Made = []
-        for span, answer in targets:
-            sentence = excerpt.quote(*span)
-            try:
-                for temperature in (0.0, _SAMPLED_TEMPERATURE):
-                    question = await self._line(sentence, answer, temperature=temperature)
-                    at = sentence.find(answer)
-                    made.append(_draft(excerpt, span, Asked(question, at, at + len(answer)), written="model"))
-            except (Upstream, BadInput) as error:
-                made.append(Dropped("", "model_failed", f"{error.slug}: {error.message}"))
-        return list(dict.fromkeys(made))
+    async def _by_model(self, excerpt: Excerpt, span: tuple[int, int], answer: str) -> Draft | Dropped:
+        sentence = excerpt.quote(*span)
+        try:
+            question = await self._line(sentence, answer)
+        except (Upstream, BadInput) as error:
+            return Dropped("", "model_failed", f"{error.slug}: {error.message}")
+        at = sentence.find(answer)
+        return _draft(excerpt, span, Asked(question, at, at + len(answer)), written="model")
 
-    async def _line(self, sentence: str, answer: str, *, temperature: float) -> str:
+    async def _line(self, sentence: str, answer: str) -> str:
         assert self._model is not None
         messages = []
         for text, given, question in WEAK_EXAMPLES:
             messages += [Message("user", _prompt(text, given)), Message("assistant", question)]
         messages.append(Message("user", _prompt(sentence, answer)))
-        request = ChatRequest(
-            tuple(messages), max_tokens=_MOST_TOKENS, temperature=temperature, seed=self._seed, stop=("\n",)
-        )
+        request = ChatRequest(tuple(messages), max_tokens=_MOST_TOKENS, seed=self._seed, stop=("\n",))
         return (await self._model.complete(request)).text.strip().strip('"“”')
+
+
+def is_sound(draft: Draft) -> bool:
+    """Whether a draft passes the filters of words: all that can be asked of it before its kind is known."""
+    return fault_of(draft) is None and unsupported(draft) is None
 
 
 def joined(first: Draft, second: Draft) -> Draft:
@@ -183,8 +186,6 @@ def _is_whole(text: str, found: re.Match[str]) -> bool:
 
 def _swapped(draft: Draft, others: Sequence[Excerpt], drawn: random.Random) -> Iterator[Draft]:
     """The question with one name or year exchanged for one that its own excerpt does not have."""
-    if fault_of(draft) is not None:
-        return
     own = f"{draft.about.title} {draft.about.text}"
     for pattern in (NAME, r"\b1\d{3}\b|\b20\d{2}\b"):
         asked = [found for found in re.finditer(pattern, draft.question) if _is_whole(draft.question, found)]

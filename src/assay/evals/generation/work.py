@@ -4,9 +4,10 @@ Invariant: attempts are counted and kept in the targets' order, whatever finishe
 """
 
 import asyncio
+import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from assay.evals.case import Case
@@ -67,7 +68,7 @@ class Work:
                     yield case
 
     async def _together(self, kind: Kind, targets: Sequence[Target]) -> list[tuple[Draft | None, list[Dropped]]]:
-        """One attempt a target, side by side, in the targets' order. Where one stops the run, the others are stopped."""
+        """One attempt a target, side by side, in the targets' order; where one fails the others are stopped."""
         tasks = [asyncio.create_task(self._attempt(kind, target)) for target in targets]
         try:
             return await asyncio.gather(*tasks)
@@ -78,30 +79,28 @@ class Work:
     async def _attempt(self, kind: Kind, target: Target) -> tuple[Draft | None, list[Dropped]]:
         """The first draft of a target that passes, and those dropped before it."""
         dropped: list[Dropped] = []
-        for draft in await self._write(kind, target):
-            if isinstance(draft, Dropped):
-                dropped.append(draft)
-                continue
-            fault = await self._checks.dropped(draft)
-            if fault is None:
-                return draft, dropped
-            dropped.append(fault)
+        async with contextlib.aclosing(self._write(kind, target)) as drafts:
+            async for draft in drafts:
+                fault = draft if isinstance(draft, Dropped) else await self._checks.dropped(draft)
+                if not isinstance(draft, Dropped) and fault is None:
+                    return draft, dropped
+                assert fault is not None
+                dropped.append(fault)
         return None, dropped
 
-    async def _write(self, kind: Kind, target: Target) -> list[Draft | Dropped]:
-        match kind:
-            case "single":
-                return await self._writer.single(target.excerpt)
-            case "multi":
-                assert target.partner is not None
-                return await self._writer.multi(target.excerpt, target.partner)
-            case "adversarial":
-                assert target.partner is not None
-                return await self._writer.adversarial(target.excerpt, target.partner)
-            case "unanswerable" if target.is_outside:
-                return [_unanswered(draft) for draft in await self._writer.single(target.excerpt)]
-            case "unanswerable":
-                return await self._writer.unanswerable(target.excerpt, self._targets.excerpts)
+    async def _write(self, kind: Kind, target: Target) -> AsyncGenerator[Draft | Dropped, None]:
+        async for draft in self._drafts(kind, target):
+            is_answered = isinstance(draft, Draft) and target.is_outside
+            yield replace(draft, answer="", evidence=(), kind="unanswerable") if is_answered else draft
+
+    def _drafts(self, kind: Kind, target: Target) -> AsyncIterator[Draft | Dropped]:
+        writer, excerpt, partner = self._writer, target.excerpt, target.partner
+        if kind == "single" or target.is_outside:
+            return writer.single(excerpt)
+        if kind == "unanswerable":
+            return writer.unanswerable(excerpt, self._targets.excerpts)
+        assert partner is not None
+        return writer.multi(excerpt, partner) if kind == "multi" else writer.adversarial(excerpt, partner)
 
     async def _keep(self, kind: Kind, draft: Draft) -> None:
         twin = await self._kept.twin(draft.question)
@@ -123,7 +122,3 @@ class Work:
             self._progress(
                 GenerationProgress(kind, len(self.done[kind]), wanted[kind], tried, kept_in_all, sum(wanted.values()))
             )
-
-
-def _unanswered(draft: Draft | Dropped) -> Draft | Dropped:
-    return replace(draft, answer="", evidence=(), kind="unanswerable") if isinstance(draft, Draft) else draft

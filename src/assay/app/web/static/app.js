@@ -1,41 +1,17 @@
-/* What only the browser can do: theme, keys, focus, scrolling, and one event to the server saying what was done.
+/* What only the browser can do: keys, focus, scrolling, and one event to the server saying what was done. The bar has
+   its own script, bar.js.
 
    No state of the product lives here. Data from documents and models is never read from or written to HTML by
-   this script; it follows attributes the server wrote: data-go, data-open, data-act, data-copy. */
+   this script; it follows attributes the server wrote: data-go, data-open, data-act. */
 
 (() => {
   "use strict";
 
-  const root = document.documentElement;
   const find = (selector, within = document) => within.querySelector(selector);
   const narrow = matchMedia("(max-width: 899px)");
   const hasMouse = matchMedia("(hover: hover) and (pointer: fine)");
   const tell = (act, more = {}) => emitEvent("assay", { act, ...more });
   const here = () => location.pathname + location.search;
-
-  // ---- theme: system, light, dark; remembered in this browser only
-
-  const themes = ["system", "light", "dark"];
-
-  function remembered() {
-    try {
-      const theme = localStorage.getItem("assay-theme");
-      return themes.includes(theme) ? theme : "system";
-    } catch {
-      return "system"; // storage is forbidden: follow the system
-    }
-  }
-
-  function setTheme(theme) {
-    root.dataset.theme = theme;
-    try {
-      localStorage.setItem("assay-theme", theme);
-    } catch {
-      /* it holds until the next load */
-    }
-  }
-
-  root.dataset.theme = remembered();
 
   // ---- navigation: the URL first, then the server draws what it names
 
@@ -43,7 +19,6 @@
 
   function go(url) {
     if (url !== here()) history.pushState({}, "", url);
-    setMenu(false);
     tell("go", { url });
   }
 
@@ -56,50 +31,20 @@
 
   addEventListener("popstate", () => tell("go", { url: here() }));
 
-  function setMenu(open) {
-    const button = find(".menu-button");
-    if (!button) return;
-    button.setAttribute("aria-expanded", String(open));
-    find(".top").classList.toggle("menu-open", open);
-    if (open) find(".nav a")?.focus();
-  }
-
   // ---- clicks
 
   const acts = {
-    menu: (button) => setMenu(button.getAttribute("aria-expanded") !== "true"),
     earlier: () => keepPlace("earlier"),
     later: () => keepPlace("later"),
   };
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest?.("[data-go], [data-open], [data-act], [data-copy], [data-theme-toggle], [data-skip]");
-    if (!target) {
-      if (!event.target.closest?.(".top")) setMenu(false);
-      return;
-    }
-    const { act, copy, themeToggle, skip } = target.dataset;
-    if (themeToggle !== undefined) setTheme(themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length]);
-    else if (skip !== undefined) {
-      event.preventDefault();
-      find("#content")?.focus();
-    } else if (copy !== undefined) copyText(copy, target);
-    else if (act) (acts[act] || tell)(acts[act] ? target : act);
+    const target = event.target.closest?.("[data-go], [data-open], [data-act]");
+    if (!target) return;
+    const { act } = target.dataset;
+    if (act) (acts[act] || tell)(acts[act] ? target : act);
     else onLink(event, target);
   });
-
-  async function copyText(text, button) {
-    const label = find("span", button);
-    try {
-      await navigator.clipboard.writeText(text);
-      label.textContent = "Copied";
-    } catch {
-      // No clipboard outside a secure context: select the text, so that one key press copies it.
-      getSelection().selectAllChildren(find("code", button.parentElement));
-      label.textContent = "Selected";
-    }
-    setTimeout(() => (label.textContent = "Copy"), 1500);
-  }
 
   // ---- the question
 
@@ -152,13 +97,9 @@
   });
 
   function onEscape(event) {
-    if (find(".menu-open")) {
-      setMenu(false);
-      find(".menu-button").focus();
-    } else if (find(".panel:not(.off)")) {
-      event.preventDefault();
-      find(".panel .close")?.click();
-    }
+    if (!find(".panel:not(.off)")) return;
+    event.preventDefault();
+    find(".panel .close")?.click();
   }
 
   function giveFocusBack() {

@@ -1,0 +1,309 @@
+"""An evaluation put together: the system, the scorers, the gold, the gateway its models stand behind.
+
+Assay's own answers are measured with every model metered and cached: what was computed before under the same key is
+not computed again, whatever run asked for it. Invariant: a run's subject names all that can change an output (settings
+of the rooms that answer, weights, prompts, the state of the corpus, the code), so two runs share outputs only where
+they would have been equal.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from assay.answers import ask as asking
+from assay.answers.outcome import Outcome
+from assay.answers.prompt import instructions_prompt
+from assay.app.behind import RETRIES, Behind, judging_model, paced, unretried
+from assay.app.corpus import StoredCorpus
+from assay.app.measuring import Chosen, Measuring
+from assay.app.settings import Settings, SettingsInForce, load_settings
+from assay.app.wiring import Workspace
+from assay.errors import NotFound
+from assay.evals.cached_retriever import CachedRetriever
+from assay.evals.engine import evaluate, spec_of
+from assay.evals.gold import Corpus, locate, resolve_all
+from assay.evals.judges.checks import checked
+from assay.evals.metrics import EMBEDDED, JUDGED, Instruments, scorers_for
+from assay.evals.output import Output
+from assay.evals.plan import Plan, plan
+from assay.evals.progress import Progress
+from assay.evals.run_spec import RunSpec
+from assay.evals.runs import RunRecord
+from assay.evals.scoreboard import Scoreboard
+from assay.evals.scorer import Gold, Scorer
+from assay.evals.system import System
+from assay.evals.systems.own import OwnSystem
+from assay.evals.systems.parse import OwnSettings, parse_system
+from assay.evals.systems.probe import probe
+from assay.evals.systems.subject import code_version, subject_of
+from assay.gateway.budget import Budget
+from assay.ledger.database import Database
+from assay.ledger.values import key_of
+from assay.models.chat import ChatModel
+from assay.models.embedder import Embedder
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """An evaluation ready to run: `plan` it, then `run` it."""
+
+    measuring: Measuring
+    chosen: Chosen
+    system: System
+    scorers: Sequence[Scorer]
+    shown: tuple[str, ...] | None
+    gold: Mapping[str, tuple[Gold, ...]]
+    settings: Settings
+    budget: Budget | None = None
+    is_foreign: bool = False
+    run_id: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Questions: cases times replicas."""
+        return len(self.chosen.cases) * self.settings.evals.replicas
+
+    def spec(self) -> RunSpec:
+        """What is measured on what by what."""
+        return spec_of(self.system, self.chosen.cases, **self._what())
+
+    def plan(self) -> Plan:
+        """What it will take, before anything is asked."""
+        opened = self.measuring
+        return plan(
+            self.system,
+            self.chosen.cases,
+            runs=opened.runs,
+            values=opened.values,
+            concurrency=self.settings.evals.concurrency,
+            **self._what(),
+        )
+
+    async def run(self, *, progress: Callable[[Progress], None] | None = None) -> tuple[RunRecord, Scoreboard]:
+        """Evaluate, or go on with what was interrupted; the run and its scoreboard (kept with the run)."""
+        opened, options = self.measuring, self.settings.evals
+        await asyncio.to_thread(opened.prompt_store)  # so that the digests a run names can be read back
+        spec = getattr(self.system, "spec", None)
+        record = await evaluate(
+            self.system,
+            self.chosen.cases,
+            runs=opened.runs,
+            values=opened.values,
+            gold=lambda case: self.gold[case.id],
+            concurrency=options.concurrency,
+            timeout_seconds=options.timeout_seconds,
+            progress=progress,
+            details={"system": dict(spec) if spec else {}, "timeout_seconds": options.timeout_seconds},
+            run_id=self.run_id,
+            # Our own models pay for themselves, call by call.
+            budget=self.budget if self.is_foreign else None,
+            **self._what(),
+        )
+        board = await asyncio.to_thread(opened.board, record, self.chosen.cases, metrics=self.shown)
+        if record.status == "done":
+            await asyncio.to_thread(opened.runs.summarise, record.id, board.as_json())
+        return record, board
+
+    def _what(self) -> dict[str, Any]:
+        return {
+            "scorers": self.scorers,
+            "set_digest": self.chosen.digest,
+            "set_name": self.chosen.name,
+            "replicas": self.settings.evals.replicas,
+        }
+
+
+@asynccontextmanager
+async def evaluation(
+    measuring: Measuring,
+    chosen: Chosen,
+    in_force: SettingsInForce,
+    *,
+    system: str | None = None,
+    system_settings: Mapping[str, Any] | None = None,
+    budget_usd: float | None = None,
+) -> AsyncIterator[Evaluation]:
+    """Everything an evaluation needs, opened; closed at the end. `system` as `--system` takes it, None: our own.
+
+    Raises what a wrong system, metric or piece of evidence raises, before anything is paid for.
+    """
+    settings = in_force.settings
+    async with AsyncExitStack() as stack:
+        workspace = await stack.enter_async_context(paced(measuring.workspace, in_force))
+        corpus = await asyncio.to_thread(StoredCorpus, measuring.workspace.store)
+        golds = await asyncio.to_thread(resolve_all, chosen.cases, corpus)
+        gold = {case.id: pieces for case, pieces in zip(chosen.cases, golds, strict=True)}
+        foreign: System | None = None
+        found = None if system is None else parse_system(system, settings=system_settings)
+        if isinstance(found, OwnSettings):
+            workspace = await stack.enter_async_context(measuring.workspace.variant(unretried(_read(found.path))))
+        elif found is not None:
+            stack.push_async_callback(found.aclose)
+            known = await _settled(measuring, found, chosen.cases[0].question, may_ask=budget_usd is None)
+            foreign = Located(known, corpus, state=measuring.workspace.corpus_state())
+
+        async def made(budget: Budget | None, run_id: str | None = None) -> Evaluation:
+            behind = Behind(measuring.values, settings, retries=in_force.settings.models.max_retries, budget=budget)
+            measured = foreign or await own_system(measuring, workspace, behind)
+            instruments = await _instruments(workspace, settings, behind, stack)
+            scorers, shown = scorers_for(
+                settings.evals.metrics,
+                kind=measured.kind,
+                cases=chosen.cases,
+                instruments=instruments,
+                shows_sources=foreign is None,
+            )
+            named = [_checked(scorer, measuring.workspace.database) for scorer in scorers]
+            return Evaluation(
+                measuring, chosen, measured, named, shown, gold, settings, budget, foreign is not None, run_id
+            )
+
+        ready = await made(None)
+        if budget_usd is not None:
+            # The budget belongs to the run, and the run is known by what it measures.
+            run_id = await asyncio.to_thread(measuring.runs.id_for, ready.spec())
+            opened = partial(Budget, budget_usd, database=measuring.workspace.database, run_id=run_id)
+            budget = await asyncio.to_thread(opened)
+            stack.callback(budget.close)
+            ready = await made(budget, run_id)
+        yield ready
+
+
+async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind) -> System:
+    """Assay's own answers under the settings of `workspace`, metered and cached."""
+    settings = workspace.settings
+    embedder = behind.embedder(await workspace.embedder())
+    chat = await workspace.chat_in_use()
+    model = None if chat is None else behind.chat(chat)
+    retriever = await workspace.retriever_with(embedder)
+    corpus = await asyncio.to_thread(workspace.corpus_state)
+    told = instructions_prompt(settings.answers.instructions)
+    rooms = {name: getattr(settings, name).model_dump(mode="json") for name in ("documents", "index", "answers")}
+    seen = {
+        "embedder": embedder.digest,
+        "reranker": settings.models.reranker if settings.index.rerank else None,
+        "code": await asyncio.to_thread(code_version),
+    }
+    parts = {
+        **seen,
+        "rooms": rooms,
+        "chat": None if chat is None else [chat.provider, chat.name, chat.digest],
+        "prompts": {} if chat is None else {told.name: told.digest},
+        "corpus": corpus,
+    }
+    retrieval = key_of("retrieval-settings", {**seen, "index": rooms["index"]})
+    cached = CachedRetriever(retriever, measuring.values, corpus=corpus, settings=retrieval)
+
+    async def ask(question: str) -> Outcome:
+        with workspace.recorder.recording():
+            return await asking.ask(
+                question, retriever=cached, embedder=embedder, model=model, settings=settings.answers
+            )
+
+    changed = {
+        key: value
+        for key, value, origin, _description in workspace.in_force.rows()
+        if origin.kind != "default" and key.split(".")[0] in {*rooms, "models"} and key != RETRIES
+    }
+    name = " ".join(["assay", *(f"{key}={value}" for key, value in sorted(changed.items()))])
+    free = chat is None or chat.provider == "embedded"
+    return OwnSystem(
+        ask,
+        name=name,
+        subject=subject_of(parts),
+        spec={"settings": changed, "parts": parts},
+        expected_cost_usd=(0.0, 0.0) if free else None,
+    )
+
+
+class Located:
+    """A foreign system whose passages and citations are found in the workspace's documents, where they are there."""
+
+    def __init__(self, system: System, corpus: Corpus, *, state: str) -> None:
+        self.name = system.name
+        self.kind: Literal["answerer", "retriever"] = system.kind
+        self.subject = None if system.subject is None else subject_of({"system": system.subject, "corpus": state})
+        self._system, self._corpus = system, corpus
+
+    def __getattr__(self, name: str) -> Any:
+        # What systems may have beyond the protocol: `spec`, `identity`, `expected_cost_usd`.
+        return getattr(self._system, name)
+
+    async def __call__(self, question: str) -> Output:
+        """The system's output with the characters of its sources."""
+        return locate(await self._system(question), self._corpus)
+
+    async def aclose(self) -> None:
+        """Close the system."""
+        await self._system.aclose()
+
+
+class _OfKind:
+    """A system whose kind was learned from a reply in an earlier run."""
+
+    def __init__(self, system: System, kind: Literal["answerer", "retriever"]) -> None:
+        self.name, self.subject, self.kind = system.name, system.subject, kind
+        self._system = system
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._system, name)
+
+    async def __call__(self, question: str) -> Output:
+        return await self._system(question)
+
+    async def aclose(self) -> None:
+        await self._system.aclose()
+
+
+async def _settled(measuring: Measuring, system: System, question: str, *, may_ask: bool) -> System:
+    """The system with a kind that is certain. It is asked once for that, and never again while it is what it is."""
+    if not getattr(system, "undecided", False):
+        return system
+    key = key_of("kind", {"identity": getattr(system, "identity", system.name)})
+    known = measuring.values.get(key)
+    if known is not None:
+        return _OfKind(system, known)
+    if not may_ask:  # asking once to see what it gives would be outside the budget
+        return system
+    asked = await probe(system, question)
+    measuring.values.put(key, "kind", asked.kind)
+    await asyncio.to_thread(measuring.values.flush)
+    return asked
+
+
+async def _instruments(workspace: Workspace, settings: Settings, behind: Behind, stack: AsyncExitStack) -> Instruments:
+    """The judge and the embedder, loaded only where a metric needs them."""
+    wanted = {name.strip() for name in settings.evals.metrics.split(",")}
+    judge: ChatModel | None = None
+    embedder: Embedder | None = None
+    if wanted & JUDGED.keys():
+        judge = behind.chat(await judging_model(workspace, settings, stack))
+    if wanted & {*EMBEDDED, "answer_relevancy"}:
+        embedder = behind.embedder(await workspace.embedder())
+
+    def the_judge() -> ChatModel:
+        assert judge is not None
+        return judge
+
+    def the_embedder() -> Embedder:
+        assert embedder is not None
+        return embedder
+
+    return Instruments(the_judge, the_embedder, settings.evals.criterion)
+
+
+def _read(path: Path) -> SettingsInForce:
+    if not path.is_file():
+        raise NotFound(f"There is no settings file {path}.", hint="Check the path.")
+    return load_settings(folder=path.parent, environ={"ASSAY_CONFIG": str(path)})
+
+
+def _checked(scorer: Scorer, database: Database) -> Scorer:
+    """The scorer, its judge with its last check against people."""
+    if scorer.judge is not None:
+        scorer.judge = checked(database, scorer.judge)
+    return scorer
