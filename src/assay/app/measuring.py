@@ -55,6 +55,10 @@ class Measuring:
 
     # ---- cases --------------------------------------------------------------------------------
 
+    def read(self, path: Path) -> list[Case]:
+        """The cases of a JSONL file; evidence that its document does not hold is a fault of its line."""
+        return read_cases(path, corpus=StoredCorpus(self.workspace.store))
+
     def choose(self, named: str | None, *, limit: int | None = None) -> Chosen:
         """The cases of a file, of a set by name or digest, or of the newest set where none is named.
 
@@ -71,7 +75,7 @@ class Measuring:
             named = max(sets, key=lambda found: found.created_ns).name
         path = Path(named)
         if path.suffix.lower() == ".jsonl" or path.is_file():
-            name, cases, origin = path.stem, read_cases(path), path.name
+            name, cases, origin = path.stem, self.read(path), path.name
         else:
             name, cases, origin = named, self.cases.load(named), ""
         if limit is not None and limit < len(cases):

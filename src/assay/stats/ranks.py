@@ -126,9 +126,9 @@ def _means(scores: Floats, codes: Codes, drawn: Floats) -> Floats:
     sums = np.zeros((total, scores.shape[1]))
     np.add.at(sums, codes, scores)
     cases = drawn @ np.bincount(codes, minlength=total)
-    return np.divide(
-        drawn @ sums, cases[:, None], out=np.full((len(drawn), scores.shape[1]), np.nan), where=cases[:, None] > 0
-    )
+    means = np.full((len(drawn), scores.shape[1]), np.nan)
+    np.divide(drawn @ sums, cases[:, None], out=means, where=cases[:, None] > 0)
+    return means
 
 
 def _kendall(first: Floats, second: Floats) -> Floats:
@@ -137,7 +137,7 @@ def _kendall(first: Floats, second: Floats) -> Floats:
     signs = [np.sign(_rounded(some)[:, left] - _rounded(some)[:, right]) for some in (first, second)]
     agree = (signs[0] * signs[1]).sum(axis=1)
     scale = np.sqrt((signs[0] ** 2).sum(axis=1) * (signs[1] ** 2).sum(axis=1))
-    return np.divide(agree, scale, out=np.zeros(len(first)), where=scale > 0)
+    return _divided(agree, scale)
 
 
 def _spearman(first: Floats, second: Floats) -> Floats:
@@ -145,7 +145,14 @@ def _spearman(first: Floats, second: Floats) -> Floats:
     ranks = [_ranks(_rounded(some)) for some in (first, second)]
     centred = [some - some.mean(axis=1, keepdims=True) for some in ranks]
     scale = np.sqrt((centred[0] ** 2).sum(axis=1) * (centred[1] ** 2).sum(axis=1))
-    return np.divide((centred[0] * centred[1]).sum(axis=1), scale, out=np.zeros(len(first)), where=scale > 0)
+    return _divided((centred[0] * centred[1]).sum(axis=1), scale)
+
+
+def _divided(top: Floats, bottom: Floats) -> Floats:
+    """The quotient; 0 where nothing is ranked."""
+    found = np.zeros(len(top))
+    np.divide(top, bottom, out=found, where=bottom > 0)
+    return found
 
 
 def _ranks(values: Floats) -> Floats:

@@ -281,7 +281,7 @@ def test_what_was_added_and_not_written_is_taken_over_once(sqlite_database: Data
         second.finish("done")
     record = runs.get(first.id)
     assert (record.results, record.paid_calls, record.cost_usd) == (4, 4, 2.0)
-    assert not (tmp_path / "assay.db.pending").exists()
+    assert list((tmp_path / "assay.db.pending").iterdir()) == []
 
 
 def test_an_attempt_that_ended_has_nothing_to_take_over(sqlite_database: Database, tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.app.cli import output
+from assay.app.cli.casework import generate_command, review_command
 from assay.app.cli.options import json_option, set_option
 from assay.app.cli.runs import iso, with_measuring
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from assay.app.measuring import Measuring
     from assay.app.wiring import Workspace
     from assay.evals.case import Case
@@ -77,11 +80,13 @@ def beir_command(
 @json_option
 def jsonl_command(path: Path, name: str | None, fields: tuple[str, ...], as_json: bool) -> None:
     """A JSONL file: {"id", "question"[, "answers", "evidence", "answerable", "tags", "cluster"]} on each line."""
-    from assay.evals.cases import read_cases
     from assay.evals.datasets.mapped import read_mapped
 
-    cases = read_mapped(path, _mapping(fields)) if fields else read_cases(path)
-    _keep(name or path.stem, cases, path.name, as_json=as_json)
+    if fields:
+        cases = read_mapped(path, _mapping(fields))
+        _keep(name or path.stem, lambda _opened: cases, path.name, as_json=as_json)
+    else:
+        _keep(name or path.stem, lambda opened: opened.read(path), path.name, as_json=as_json)
 
 
 @import_group.command("csv")
@@ -95,7 +100,7 @@ def csv_command(path: Path, delimiter: str | None, name: str | None, fields: tup
     from assay.evals.datasets.mapped import read_csv
 
     cases = read_csv(path, _mapping(fields) or None, delimiter=delimiter)
-    _keep(name or path.stem, cases, path.name, as_json=as_json)
+    _keep(name or path.stem, lambda _opened: cases, path.name, as_json=as_json)
 
 
 @command.command("list", short_help="The sets of this workspace.")
@@ -220,9 +225,12 @@ def _import_dataset(
     return 1 if report is not None and report.failed else 0
 
 
-def _keep(name: str, cases: "list[Case]", origin: str, *, as_json: bool) -> None:
-    digest = with_measuring((), lambda opened: opened.cases.save(name, cases, origin))
-    shape = {"set": name, "digest": digest, "cases": len(cases)}
+def _keep(name: str, read: "Callable[[Measuring], list[Case]]", origin: str, *, as_json: bool) -> None:
+    def work(opened: "Measuring") -> dict[str, Any]:
+        cases = read(opened)
+        return {"set": name, "digest": opened.cases.save(name, cases, origin), "cases": len(cases)}
+
+    shape = with_measuring((), work)
     if as_json:
         output.emit_json(shape)
     else:
@@ -262,3 +270,7 @@ def _print_case(case: "Case") -> None:
         screen.print(
             f"  > {output.on_one_line(piece.document)}: {output.on_one_line(quote)}", style="dim", markup=False
         )
+
+
+command.add_command(generate_command)
+command.add_command(review_command)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from assay.app.cli import output
 from assay.app.cli.options import json_option, set_option
+from assay.app.failures import FINISHED_WITH_FAILURES
 
 if TYPE_CHECKING:
     from assay.app.evaluating import Evaluation
@@ -142,6 +144,11 @@ async def _run(opened: "Measuring", evaluation: "Evaluation", *, report: Path | 
         output.emit_json({**run_shape(record, board), "report": str(path)})
     else:
         print_run(record, board, path)
+    if board.rows and board.failed == board.rows:
+        first = next(iter(await asyncio.to_thread(lambda: list(islice(opened.results(record), 1)))))
+        output.note(f"error: Every question failed. The first: {first.error}")
+        output.note("hint: Correct the system and run the same command again; nothing was answered yet.")
+        return FINISHED_WITH_FAILURES
     if record.status == "budget":
         output.note("The budget stopped this run. Run the same command with a larger --budget-usd to go on.")
         return STOPPED_BY_BUDGET

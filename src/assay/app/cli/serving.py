@@ -25,6 +25,7 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
     import uvicorn
 
     from assay.app.http.server import build
+    from assay.app.report.archive import Archive
     from assay.app.web import mount
     from assay.app.web.guard import Guard, allowed_hosts
 
@@ -43,7 +44,8 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
 
-    app = build(workspace, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
+    archive = Archive(workspace.database)
+    app = build(workspace, archive=archive, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
     mount(app, workspace)
     hosts = allowed_hosts(server_settings.host, server_settings.allowed_hosts.split(","))
     guarded = Guard(app, hosts=hosts)

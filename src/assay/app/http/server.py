@@ -1,4 +1,4 @@
-"""The ASGI application: /healthz, /v1, /api, and the page mounted last.
+"""The ASGI application: /healthz, /v1, /api, the evaluation pages, and the page mounted last.
 
 /healthz answers as soon as the server listens, also while models load. Every failure leaves as
 one JSON object with a code, a message and a hint; a traceback never does.
@@ -18,13 +18,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assay import __version__
 from assay.app.failures import http_status, log_level
-from assay.app.http import api, openai
+from assay.app.http import api, evaluation_pages, evaluations, openai
 from assay.app.http.disconnect import ClientGone
+from assay.app.report.archive import Archive
 from assay.app.service import Service
 from assay.errors import AssayError, BadInput, LimitReached, NotFound
 
 log = logging.getLogger("assay.http")
 
+# Where bodies are read by us. The page's own transport limits its messages itself.
+_LIMITED = ("/v1/", "/api/", "/runs", "/cases")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
@@ -35,8 +38,13 @@ async def _nothing(_app: Any) -> AsyncIterator[None]:
     yield
 
 
-def build(service: Service, *, max_request_kb: int = 256, lifespan: Lifespan = _nothing) -> FastAPI:
-    """The application over an open workspace, without the page (see `assay.app.web.mount`)."""
+def build(
+    service: Service, *, archive: Archive | None = None, max_request_kb: int = 256, lifespan: Lifespan = _nothing
+) -> FastAPI:
+    """The application over an open workspace, without the page (see `assay.app.web.mount`).
+
+    With an `archive` it has the evaluation pages and their API.
+    """
     app = FastAPI(
         title="Assay",
         version=__version__,
@@ -53,6 +61,9 @@ def build(service: Service, *, max_request_kb: int = 256, lifespan: Lifespan = _
 
     app.include_router(openai.router(service))
     app.include_router(api.router(service))
+    if archive is not None:
+        app.include_router(evaluations.router(archive))
+        app.include_router(evaluation_pages.router(archive, name=service.name))
     app.add_api_route("/api/{rest:path}", _no_such_route, methods=_METHODS, include_in_schema=False)
     app.add_api_route("/v1/{rest:path}", _no_such_route, methods=_METHODS, include_in_schema=False)
     app.add_exception_handler(AssayError, _failure)
@@ -119,17 +130,14 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 class BodyLimit:
-    """Refuses request bodies over `max_bytes`, declared or not, before anything parses them.
-
-    Paths of the page's own transport are left alone; it limits its messages itself.
-    """
+    """Refuses request bodies over `max_bytes`, declared or not, before anything parses them."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self.app = app
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/api/")):
+        if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
             await self.app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")

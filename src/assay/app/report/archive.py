@@ -169,7 +169,9 @@ def _holding(results: Iterable[Result], cases: Sequence[Case], text: str) -> Ite
     for result in results:
         said = result.output.text if result.output is not None else ""
         reasons = (part for score in result.scores.values() for part in (score.reasoning, score.error))
-        if holds(cases[result.ordinal], text) or any(text in part.casefold() for part in (said, result.error, *reasons)):
+        if holds(cases[result.ordinal], text) or any(
+            text in part.casefold() for part in (said, result.error, *reasons)
+        ):
             yield result.ordinal
 
 

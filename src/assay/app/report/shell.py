@@ -45,13 +45,16 @@ _HERE = Path(__file__).parent
 _PARTS = {
     "pages.css": (_WEB / "colours.css", _HERE / "report.css", _WEB / "bar.css", _HERE / "pages.css"),
     "pages.js": (_WEB / "bar.js", _HERE / "pages.js"),
+    "favicon.svg": (_WEB / "favicon.svg",),
 }
-MEDIA_TYPES: Mapping[str, str] = MappingProxyType({"pages.css": "text/css", "pages.js": "text/javascript"})
+MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
+    {"pages.css": "text/css", "pages.js": "text/javascript", "favicon.svg": "image/svg+xml"}
+)
 
 
 @cache
 def asset(name: str) -> bytes:
-    """The stylesheet or the script, whole. Raises KeyError for any other name."""
+    """The stylesheet, the script or the icon, whole. Raises KeyError for any other name."""
     return b"\n".join(part.read_bytes() for part in _PARTS[name])
 
 
@@ -66,13 +69,14 @@ def opening(title: str, section: Section, *, name: str, refresh_seconds: int = 0
     return Markup(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><title>{}</title>{}<link rel="icon" href="/favicon.ico">'
+        '<meta name="color-scheme" content="light dark"><title>{}</title>{}<link rel="icon" href="{}">'
         '<link rel="stylesheet" href="{}"><script src="{}"></script></head><body>'
         '<header class="top"><div class="top-left">{}</div><nav class="nav" id="assay-nav" aria-label="Views">{}</nav>'
         '<div class="top-state"></div>{}</header><main id="content" tabindex="-1">'
     ).format(
         f"{one_line(title, 80)} · {one_line(name, 60)}",
         reload,
+        _url("favicon.svg"),
         _url("pages.css"),
         _url("pages.js"),
         frame.BAR,

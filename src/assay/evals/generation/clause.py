@@ -138,7 +138,7 @@ def _has_another(words: Sequence[Word], start: int) -> bool:
         lower = word.text.lower()
         if not word.text[0].isalnum() or lower in _LINKS or lower == "to":
             return False
-        if lower in BE | MODALS | HAVE or lower in PRESENT:
+        if word.text in BE | MODALS | HAVE or word.text in PRESENT:  # not the month of May
             return True
     return False
 

@@ -22,9 +22,8 @@ _SHORT_RUN_WORDS = 4  # "What is the capital of X?" shares most of its few words
 
 _LEAST_WORDS, _MOST_WORDS = 3, 45
 _OPENING = re.compile(
-    r"(?:[\w ,'’-]{0,60}\b)?(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|has|"
-    r"have|had|will|would|should|may|might|must|in|on|at|by|for|to|of|from|with|under|name|wie|was|wer|wen|wem|wo|"
-    r"woher|wann|warum|welche[mnrs]?|wessen)\b",
+    r"(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|may|might|must|name|list|ist|sind|waren?|"
+    r"hat|haben|kann|können)\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
@@ -35,7 +34,8 @@ _MARKUP = re.compile(r"</?\w+>|https?://|```|\b(?:question|answer|text|passage|t
 _DEICTIC = re.compile(
     r"\b(?:this|these|those|above|below|following|aforementioned)\b(?! (?:is|was)\b)"
     r"|\b(?:the|this|our) (?:stud(?:y|ies)|papers?|authors?|articles?|passages?|texts?|documents?|excerpts?|"
-    r"paragraphs?|sections?|chapters?|figures?|tables?|sentences?|researchers|findings|speaker|narrator|writer)\b(?! (?:of|on|about|by|in) )",
+    r"paragraphs?|sections?|chapters?|figures?|tables?|sentences?|researchers|findings|speaker|narrator|writer)\b"
+    r"(?! (?:of|on|about|by|in) )",
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(
@@ -52,7 +52,7 @@ _UNSAID = frozenset(
 def fault_of(draft: Draft) -> tuple[Reason, str] | None:
     """The first thing wrong with a draft, with what was seen; None where nothing is."""
     question = draft.question
-    if (seen := _malformed(question)) is not None:
+    if (seen := malformed(question)) is not None:
         return "malformed", seen
     if (seen := ambiguous(question)) is not None:
         return "ambiguous", seen
@@ -66,7 +66,8 @@ def fault_of(draft: Draft) -> tuple[Reason, str] | None:
     return None
 
 
-def _malformed(question: str) -> str | None:
+def malformed(question: str) -> str | None:
+    """What keeps a text from being one well-formed question; None where nothing does."""
     found = words(question)
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in question):
         return "control characters"
@@ -93,9 +94,9 @@ def ambiguous(question: str) -> str | None:
     if not any(len(word) > 2 or word.isdigit() for word in said):
         return "no words that carry meaning"
     named = asking.names(question)
-    if len(said) < _LEAST_SAID and not named and not asking.numbers(question):
-        if (seen := _DEFINITE.search(question)) is not None:
-            return seen.group()
+    is_vague = len(said) < _LEAST_SAID and not named and not asking.numbers(question)
+    if is_vague and (seen := _DEFINITE.search(question)) is not None:
+        return seen.group()
     for pronoun in _PRONOUN.finditer(question):
         before = question[: pronoun.start()]
         # Something the pronoun can stand for: a name, or two words with meaning, said before it.

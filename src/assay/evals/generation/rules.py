@@ -27,7 +27,7 @@ _MONTH = r"(?:January|February|March|April|May|June|July|August|September|Octobe
 _YEAR = r"(?:1\d{3}|20\d{2})"
 _DAY = rf"(?:\d{{1,2}} {_MONTH}(?: {_YEAR})?|{_MONTH} \d{{1,2}}(?:, {_YEAR})?)"
 _ABOUT = rf"(?:the (?:early |late |mid-)?{_YEAR}s|the \d{{1,2}}(?:st|nd|rd|th) century)"
-DATE = rf"(?:(?:{_MONTH} )?(?:\d{{1,2}},? )?{_YEAR}(?! ?[%\w])|{_DAY}|{_ABOUT})"
+DATE = rf"(?:(?:{_MONTH} )?(?:\d{{1,2}},? )?{_YEAR}(?![%\w])|{_DAY}|{_ABOUT})"
 NAME = r"(?:the )?[A-Z][\w'’.-]*\w(?:(?: of| of the| de| von| van)? [A-Z][\w'’.-]*\w)*"
 _NUMBER = r"\$?\d[\d.,]*(?: (?:million|billion|thousand|hundred))?"
 _WHEN = re.compile(rf"\b(?:in|on|since|around|until|during) ({DATE})")
@@ -43,6 +43,7 @@ _OBJECT_ENDS = re.compile(
     r",| (?:in|on|at|for|to|from|by|with|under|over|after|before|during|between|into|through|as|when|and|that|until"
     r"|because)\b"
 )
+_LINK = re.compile(r",| (?:as|when|and|that|until|because|after|before)\b")
 _PEOPLES_VERBS = word_set(
     """
     argued became believed bought composed conquered created defeated described designed developed died discovered
@@ -51,7 +52,8 @@ _PEOPLES_VERBS = word_set(
     """
 )
 _DONE = re.compile(
-    r"(?:\w+ly |not |also |first |now |often |still )?(?:[a-z-]+ed|[a-z]+(?:wn|en|ght|ade|eld|old|uilt|ound|ung|aid|ent|put|set|ost|et|ead|un))\b"
+    r"(?:\w+ly |not |also |first |now |often |still )?"
+    r"(?:[a-z-]+ed|[a-z]+(?:wn|en|ght|ade|eld|old|uilt|ound|ung|aid|ent|put|set|ost|et|ead|un))\b"
 )
 _LINKING = ("became", "becomes", "remains", "seems")  # what follows is no object
 _LONGEST_BODY = 14
@@ -146,7 +148,7 @@ def _by_whom(parts: _Parts) -> Iterator[Asked]:
 def _how_many(parts: _Parts) -> Iterator[Asked]:
     found = _COUNT.match(parts.rest)
     if found and parts.clause.kind in ("past", "present"):
-        after = _OBJECT_ENDS.split(parts.rest[found.end() :], maxsplit=1)[0]
+        after = _LINK.split(parts.rest[found.end() :], maxsplit=1)[0]
         for question in parts.turned(f"How many {found[2]}", after):
             yield Asked(question, *parts.in_rest(found))
 

@@ -96,12 +96,20 @@ def excerpts(document: SourceText) -> Iterator[Excerpt]:
     """The prose of a document in order, cut between sentences, at paragraphs where they are long enough."""
     window: list[Sentence] = []
     for sentence in sentences(document.text):
-        if window and _ends(window, sentence):
+        is_prose = _is_prose(document.text, sentence)
+        if window and (not is_prose or _ends(window, sentence)):
             yield from _excerpt(document, window)
             window = []
-        if document.text[sentence.lead] != "#":
+        if is_prose:
             window.append(sentence)
     yield from _excerpt(document, window)
+
+
+def _is_prose(text: str, sentence: Sentence) -> bool:
+    """Neither a heading nor a row of a table, code or numbers, nor too long for a sentence."""
+    said = text[sentence.start : sentence.end]
+    plain = sum(char.isalpha() or char == " " for char in said)
+    return text[sentence.lead] != "#" and len(said) <= LONGEST_CHARACTERS and plain >= _PROSE * len(said)
 
 
 def _ends(window: list[Sentence], following: Sentence) -> bool:
@@ -115,7 +123,6 @@ def _excerpt(document: SourceText, window: list[Sentence]) -> Iterator[Excerpt]:
         return
     start, end = window[0].start, window[-1].end
     text = document.text[start:end]
-    prose = sum(char.isalpha() or char == " " for char in text)
-    if sum(char.isalpha() for char in text) >= _LEAST_LETTERS and prose >= _PROSE * len(text):
+    if sum(char.isalpha() for char in text) >= _LEAST_LETTERS:
         spans = tuple((sentence.start, sentence.end) for sentence in window)
         yield Excerpt(document.source, document.title, start, end, text, spans)

@@ -45,8 +45,8 @@ describes describe, enables enable, ensures ensure, exists exist, follows follow
 holds hold, improves improve, includes include, increases increase, involves involve, keeps keep, lies lie, makes make,
 means mean, meets meet, occurs occur, offers offer, operates operate, owns own, prevents prevent, produces produce,
 protects protect, provides provide, receives receive, reduces reduce, refers refer, remains remain,
-represents represent, requires require, runs run, seems seem, sends send, serves serve, shows show, stores store, suggests suggest,
-takes take, tells tell, uses use, writes write
+represents represent, requires require, runs run, seems seem, sends send, serves serve, shows show, stores store,
+suggests suggest, takes take, tells tell, uses use, writes write
 """
 PRESENT = dict(_pairs(_PRESENT))
 
@@ -93,7 +93,7 @@ def _takes_e(stem: str) -> bool | None:
         return False
     if last in _LAST_TAKES_E or stem.endswith(("dg", "rg", "ang", "quir", "bl", "pl", "tl", "gl", "dl")):
         return True
-    if stem.endswith(_UNSURE) and len(stem) > 4 and stem[-3] not in "aeou":
+    if stem.endswith(_UNSURE) and len(stem) > 3 and stem[-3] not in "aeou":
         return None
     if before not in _VOWELS or last in _VOWELS:
         return False

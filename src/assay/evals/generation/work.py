@@ -90,8 +90,10 @@ class Work:
 
     async def _write(self, kind: Kind, target: Target) -> AsyncGenerator[Draft | Dropped, None]:
         async for draft in self._drafts(kind, target):
-            is_answered = isinstance(draft, Draft) and target.is_outside
-            yield replace(draft, answer="", evidence=(), kind="unanswerable") if is_answered else draft
+            if isinstance(draft, Draft) and target.is_outside:
+                yield replace(draft, answer="", evidence=(), kind="unanswerable")
+            else:
+                yield draft
 
     def _drafts(self, kind: Kind, target: Target) -> AsyncIterator[Draft | Dropped]:
         writer, excerpt, partner = self._writer, target.excerpt, target.partner

@@ -1,0 +1,52 @@
+"""Test cases made from the workspace's documents, and what says how far they can be trusted."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+
+from assay.app.behind import Behind, paced
+from assay.app.measuring import Measuring
+from assay.app.settings import SettingsInForce
+from assay.errors import NotFound
+from assay.evals.generation.generate import generate
+from assay.evals.generation.generated import Generated, GenerationProgress
+from assay.index.store import Store
+from assay.models.chat import ChatModel
+
+
+async def generate_cases(
+    measuring: Measuring,
+    in_force: SettingsInForce,
+    *,
+    n: int,
+    seed: int,
+    by_rule: bool,
+    progress: Callable[[GenerationProgress], None],
+) -> Generated:
+    """About `n` cases from the workspace's documents, with `models.chat` or by rule alone.
+
+    What a model said before it is not asked again, so an interrupted generation goes on where it was.
+    """
+    settings = in_force.settings
+    store = measuring.workspace.store
+    if not await asyncio.to_thread(lambda: store.counts().documents):
+        raise NotFound("There are no documents to ask about.", hint="Ingest some first: assay ingest PATH")
+    async with AsyncExitStack() as stack:
+        workspace = await stack.enter_async_context(paced(measuring.workspace, in_force))
+        behind = Behind(measuring.values, settings, retries=settings.models.max_retries)
+        chat: ChatModel | None = None if by_rule else await workspace.chat()
+        embedder = behind.embedder(await workspace.embedder())
+        return await generate(
+            _documents(store),
+            n=n,
+            model=None if chat is None else behind.chat(chat),
+            embedder=embedder,
+            seed=seed,
+            retriever=await workspace.retriever_with(embedder),
+            progress=progress,
+        )
+
+
+def _documents(store: Store) -> Iterator[tuple[str, str, str]]:
+    for row in store.documents(limit=10**9):
+        yield row.source, row.title, store.document(row.id).text
