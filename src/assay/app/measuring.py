@@ -19,7 +19,7 @@ from assay.evals.columns import rows_of
 from assay.evals.diff import Diff, diff
 from assay.evals.gold import resolve
 from assay.evals.history import history
-from assay.evals.judges import prompts as judge_prompts
+from assay.evals.judges.prompts import prompts as judge_prompts
 from assay.evals.prompts import PromptStore
 from assay.evals.result import Result
 from assay.evals.runs import RunRecord, Runs
@@ -99,8 +99,7 @@ class Measuring:
 
     def prompts_in_use(self) -> list[Prompt]:
         """The prompts of answers under the settings in force, and those of all judges."""
-        judges = [value for value in vars(judge_prompts).values() if isinstance(value, Prompt)]
-        return [instructions_prompt(self.workspace.settings.answers.instructions), *judges]
+        return [instructions_prompt(self.workspace.settings.answers.instructions), *judge_prompts()]
 
     # ---- reading runs -------------------------------------------------------------------------
 

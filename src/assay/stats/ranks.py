@@ -19,6 +19,8 @@ from assay.stats.bootstrap import percentile_interval
 from assay.stats.clusters import Codes, Floats, cluster_codes
 from assay.stats.interval import Interval
 
+_CEILING_DRAWS = 300
+
 Labels = Sequence[Hashable] | NDArray[Any]
 
 
@@ -85,16 +87,26 @@ def rank_agreement(
         same_best=float(_same_best(means_one, means_other).mean()),
         regret=interval(_regret(observed_one, observed_other), _regret(means_one, means_other)),
         ceiling=_ceiling(
-            other, clusters_second, sizes=(len(np.unique(codes_one)), len(np.unique(codes_other))), rng=rng
+            other,
+            clusters_second,
+            sizes=[(len(np.unique(codes)), len(codes)) for codes in (codes_one, codes_other)],
+            rng=rng,
         ),
     )
 
 
-def _ceiling(scores: Floats, clusters: Labels, *, sizes: tuple[int, int], rng: np.random.Generator) -> float:
+def _ceiling(scores: Floats, clusters: Labels, *, sizes: Sequence[tuple[int, int]], rng: np.random.Generator) -> float:
+    """Mean tau of two sets of `sizes` (clusters, cases) drawn from the clusters of one."""
     codes = cluster_codes(clusters)
-    groups = int(codes.max()) + 1
-    pair = [_means(scores, codes, _draws([np.arange(groups)], 500, rng, size=size)) for size in sizes]
-    return float(_kendall(*pair).mean())
+    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    means = np.empty((2, _CEILING_DRAWS, scores.shape[1]))
+    for side, (groups, cases) in enumerate(sizes):
+        each = np.bincount(np.arange(cases) % groups)  # as many cases in every cluster as the set has on average
+        for draw in range(_CEILING_DRAWS):
+            chosen = rng.integers(0, len(members), groups)
+            rows = np.concatenate([rng.choice(members[c], n) for c, n in zip(chosen, each, strict=True)])
+            means[side, draw] = scores[rows].mean(axis=0)
+    return float(_kendall(means[0], means[1]).mean())
 
 
 def _joint(first: Labels, second: Labels, lengths: tuple[int, int]) -> tuple[Codes, Codes, list[NDArray[np.intp]]]:
@@ -107,14 +119,12 @@ def _joint(first: Labels, second: Labels, lengths: tuple[int, int]) -> tuple[Cod
     return one, other, [np.union1d(here, there)] if len(np.intersect1d(here, there)) else [here, there]
 
 
-def _draws(
-    groups: Sequence[NDArray[np.intp]], draws: int, rng: np.random.Generator, *, size: int | None = None
-) -> Floats:
+def _draws(groups: Sequence[NDArray[np.intp]], draws: int, rng: np.random.Generator) -> Floats:
     """How often each cluster is drawn, shape (draws, clusters)."""
     total = max(int(group.max()) for group in groups) + 1
     counts = np.zeros((draws, total))
     for group in groups:
-        picks = group[rng.integers(0, len(group), (draws, size or len(group)))]
+        picks = group[rng.integers(0, len(group), (draws, len(group)))]
         places = picks + np.arange(draws)[:, None] * total
         counts += np.bincount(places.ravel(), minlength=draws * total).reshape(draws, total)
     return counts

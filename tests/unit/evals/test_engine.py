@@ -24,7 +24,7 @@ from assay.gateway.budget import Budget
 from assay.gateway.cache import CachedChat
 from assay.gateway.meter import MeteredChat
 from assay.gateway.replica import replica
-from assay.gateway.tally import in_force
+from assay.gateway.tally import Tally, in_force
 from assay.ledger.database import Database
 from assay.ledger.values import Values, key_of
 from assay.models.scripted import ScriptedChat
@@ -453,6 +453,21 @@ async def test_what_a_killed_attempt_paid_and_could_not_write_is_counted_by_the_
     assert (record.paid_calls, record.cached_calls, record.unpriced_calls) == (6, 1, 1)
     assert record.cost_usd == pytest.approx(0.504)
     assert bench.results(record)[2].output == Output(text="kept")
+
+
+async def test_what_a_killed_attempt_did_write_is_not_counted_again(bench: Bench) -> None:
+    cases = cases_of(1)
+    system = FunctionSystem()
+    spec = spec_of(system, cases, scorers=[Contains()], set_digest=set_digest(cases))
+    killed = bench.runs.start(spec)
+    output = Output(text="kept")
+    shape = {"attempt": killed.attempt, "spent": [2, 0, 0.5, 0], "output": output.as_json()}
+    bench.values.put(output_key(system, cases[0].question, 0), "output", shape)
+    killed.add(Result(0, 0, "c0", output, {"exact_match": Score(None, error="judge down")}), Tally(2, 0, 0.5))
+    killed.flush()
+    killed._stack.close()
+    record = await bench.run(system, cases)
+    assert (record.failed, record.paid_calls, record.cached_calls, record.cost_usd) == (0, 2, 2, 0.5)
 
 
 async def test_two_scorers_of_one_metric_are_refused(bench: Bench) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -17,35 +16,8 @@ from assay.evals.case import Case
 from assay.evals.output import Output, Retrieved
 from assay.evals.result import Result
 from assay.evals.scorer import Gold, Score
+from html_page import HtmlPage as Page
 from report_run import ANSI, HOSTILE, view_of
-
-
-class Page(HTMLParser):
-    """The tags, attributes and text of a page."""
-
-    VOID = frozenset(("meta", "br", "input", "img", "line", "circle", "wbr"))
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.text, self._open, self.wrong = [], [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, *pair) for pair in attrs]
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, *pair) for pair in attrs]
-
-    def handle_endtag(self, tag):
-        if not self._open or self._open.pop() != tag:
-            self.wrong.append(tag)
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 def written(folder, view):
@@ -60,7 +32,7 @@ def test_hostile_text_is_shown_and_does_nothing(tmp_path):
     assert "img" not in page.tags
     assert page.tags.count("script") == 1
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
-    assert HOSTILE in "".join(page.text)
+    assert HOSTILE in "".join(page.pieces)
     assert page.wrong == []
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html)
 
@@ -77,7 +49,7 @@ def test_nothing_in_it_names_another_file(tmp_path):
 
 def test_it_tells_what_was_measured_and_how(tmp_path):
     view = view_of(tmp_path)
-    text = " ".join("".join(Page(written(tmp_path, view)).text).split())
+    text = Page(written(tmp_path, view)).text
     metric = view.board.metrics["exact_match"]
     assert "assay.toml: support" in text
     assert view.run.spec.set_digest[:12] in text
@@ -96,7 +68,7 @@ def test_gold_is_marked_in_the_passages(tmp_path):
 
 def test_the_worst_cases_come_first_and_the_cap_is_said(tmp_path):
     html = written(tmp_path, view_of(tmp_path, 60, most_cases=7))
-    text = " ".join("".join(Page(html).text).split())
+    text = Page(html).text
     assert html.count('<details class="case"') == 7
     assert "7 of 60 cases, worst first" in text
     outcomes = re.findall('data-outcome="([^"]*)"', html)
@@ -120,7 +92,7 @@ def test_ten_megabyte_replies_are_cut_and_the_file_stays_small(tmp_path):
     assert Page(html).wrong == []
     shown_cases = html.count('<details class="case"')
     assert 0 < shown_cases < 500
-    assert f"{shown_cases} of 60 cases" in " ".join("".join(Page(html).text).split())
+    assert f"{shown_cases} of 60 cases" in " ".join("".join(Page(html).pieces).split())
     assert "as many as fit into this file" in html
     assert "characters …" in html
 
@@ -155,7 +127,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
 @given(st.text(max_size=60), st.integers(1, 80))
 def test_shown_text_is_the_text_and_nothing_acts(text, most):
     html = str(shown(text, most))
-    visible = "".join(Page(html).text)
+    visible = "".join(Page(html).pieces)
     assert visible.startswith(inert(text[:most]).replace("\r", "\n")[:1])
     assert "<" not in html.replace('<span class="cut">', "").replace("</span>", "")
     assert ("characters" in visible) == (len(text) > most) or "characters" in text
@@ -167,7 +139,7 @@ def test_shown_text_is_the_text_and_nothing_acts(text, most):
 )
 def test_marked_text_is_all_of_the_text_with_exactly_the_spans_marked(text, spans):
     html = str(marked(text, spans, 1_000))
-    assert "".join(Page(html).text) == text
+    assert "".join(Page(html).pieces) == text
     wanted = {at for start, end in spans for at in range(max(0, start), min(end, len(text)))}
     inside, at, found = False, 0, set()
     for part in re.split("(</?mark>)", html):
@@ -185,7 +157,7 @@ def test_a_long_passage_is_shown_around_its_gold():
     html = str(marked(text, [(5_000, 5_004)], 400))
     assert "<mark>GOLD</mark>" in html
     assert "4,900 characters" in html
-    assert len("".join(Page(html).text)) < 500
+    assert len("".join(Page(html).pieces)) < 500
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ Every route is a plain function or a generator, so the framework runs it in a th
 What can be refused is refused before the first byte; what fails after it ends the page with what went wrong.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any
-from urllib.parse import urlencode
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
@@ -14,8 +15,8 @@ from fastapi.routing import APIRoute
 from markupsafe import Markup
 
 from assay.app.failures import http_status
-from assay.app.report import case_page, diff_page, run_page, runs_page, sets_page, shell
-from assay.app.report.addresses import diff_url
+from assay.app.report import case_page, diff_page, review_page, run_page, runs_page, sets_page, shell
+from assay.app.report.addresses import diff_url, review_url, set_url
 from assay.app.report.archive import Archive, RunSet, holds
 from assay.app.report.board import board_markup, title_markup
 from assay.app.report.run_index import Selection
@@ -23,12 +24,16 @@ from assay.app.report.shell import CLOSING, HEADERS, opening
 from assay.app.report.view import CaseView, RunView
 from assay.app.web.frame import Section
 from assay.errors import AssayError, BadInput, NotFound
+from assay.evals.case import Case
 from assay.evals.diff import KINDS, CaseDiff, diff
+from assay.evals.gold import resolve
+from assay.evals.review import Decision, ReviewItem, ReviewQueue
 from assay.evals.runs import RunRecord
 
 _PAGE_RUNS = 30
 _MOST_PAGE = 1_000_000
 _LONGEST_TEXT = 1_000
+_MOST_FIELDS = 500
 _RELOAD_SECONDS = 5
 
 
@@ -192,6 +197,8 @@ class _Cases:
     def add_to(self, routes: APIRouter) -> None:
         """Add their routes."""
         routes.get("/cases")(self.all)
+        routes.get("/cases/{named:path}/review")(self.review)
+        routes.post("/cases/{named:path}/review")(self.decide)
         routes.get("/cases/{named:path}")(self.one)
 
     def all(self) -> Response:
@@ -222,6 +229,59 @@ class _Cases:
             page=page,
         )
         return _whole(opening(named, "cases", name=self._name) + body + CLOSING)
+
+    def review(self, named: str, request: Request) -> Response:
+        """The next case to decide on, or the one that is asked for."""
+        queue = ReviewQueue(self._archive.database, named)
+        digest = _text(request, "case")
+        item = queue.item(digest) if digest else queue.next()
+        return self._reviewed(named, queue, item)
+
+    async def decide(self, named: str, request: Request) -> Response:
+        """Keep a decision on a case and go on to the next. Other sites are kept out by the guard around the app."""
+        fields = _form(request, await request.body())
+        return await asyncio.to_thread(self._decided, named, fields)
+
+    def _decided(self, named: str, fields: Mapping[str, Sequence[str]]) -> Response:
+        queue = ReviewQueue(self._archive.database, named)
+        decision, digest = (next(iter(fields.get(key, ())), "") for key in ("decision", "case"))
+        if decision == "finish":
+            queue.finish()
+            return RedirectResponse(set_url(named), status_code=303)
+        if decision == "undo":
+            undone = queue.undo()
+            query = "" if undone is None else f"?case={undone.case.digest}"
+            return RedirectResponse(review_url(named) + query, status_code=303)
+        if decision == "fixed":
+            return self._fixed(named, queue, digest, fields)
+        queue.decide(digest, cast(Decision, decision))  # raises BadInput for what is no decision
+        return RedirectResponse(review_url(named), status_code=303)
+
+    def _fixed(self, named: str, queue: ReviewQueue, digest: str, fields: Mapping[str, Sequence[str]]) -> Response:
+        item, library = queue.item(digest), self._archive.library()
+        edited = item.fixed or item.case
+        try:
+            edited = review_page.case_from_form(edited, fields, library)
+            resolve(edited, library)
+            queue.decide(digest, "fixed", edited)
+        except BadInput as error:  # shown beside what was written, so that none of it is lost
+            return self._reviewed(named, queue, item, edited=edited, problem=error)
+        return RedirectResponse(review_url(named), status_code=303)
+
+    def _reviewed(
+        self,
+        named: str,
+        queue: ReviewQueue,
+        item: ReviewItem | None,
+        *,
+        edited: Case | None = None,
+        problem: BadInput | None = None,
+    ) -> Response:
+        body = review_page.review_markup(
+            named, item, queue.progress(), self._archive.library(), edited=edited, problem=problem
+        )
+        page = opening(f"Review of {named}", "cases", name=self._name) + body + CLOSING
+        return _whole(page, status=200 if problem is None else http_status(problem))
 
 
 def _page_route(name: str) -> type[APIRoute]:
@@ -272,6 +332,15 @@ def _text(request: Request, name: str) -> str:
 def _page(request: Request) -> int:
     given = request.query_params.get("page", "")
     return min(max(int(given), 1), _MOST_PAGE) if given.isascii() and given.isdigit() and len(given) < 9 else 1
+
+
+def _form(request: Request, body: bytes) -> Mapping[str, Sequence[str]]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise BadInput("This is no form of ours.", hint="Send it as application/x-www-form-urlencoded.")
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError as error:  # too many fields, or no UTF-8
+        raise BadInput(f"The form cannot be read: {error}.", hint="Open the page again.") from error
 
 
 def _selection(request: Request) -> Selection:

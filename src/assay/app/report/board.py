@@ -280,23 +280,40 @@ def _history_section(view: RunView) -> Markup:
 
 
 def history_markup(
-    history: Iterable[tuple[str, Sequence[Point]]], *, url: Callable[[Point], str] | None = None
+    history: Iterable[tuple[str, Sequence[Point]]],
+    *,
+    url: Callable[[Point], str] | None = None,
+    most: int | None = None,
 ) -> Markup:
-    """A picture for each headline metric that two runs or more have; nothing where there is none."""
-    found = list(history)
-    first = headline(name for name, _ in found)
-    figures = [
-        Markup(
-            '<figure class="past"><figcaption><b>{}</b> <span class="muted">{}</span></figcaption>{}</figure>'
-        ).format(
-            name,
-            f"{points[0].value:.3f} to {points[-1].value:.3f} over {len(points)} runs",
-            history_plot(points, url=url),
+    """A picture for each headline metric that two runs or more have, the rest folded away where `most` are to be seen.
+
+    Nothing where there is none. `url` opens a run.
+    """
+    found = {name: points for name, points in history if len(points) > 1}
+    names = headline(found)
+    first = names if most is None else told_first(found, most)
+    shown, rest = (
+        Markup().join(_past(name, found[name], url) for name in some)
+        for some in (first, [name for name in names if name not in first])
+    )
+    if not shown:
+        return Markup()
+    more = Markup()
+    if rest:
+        more = Markup('<details class="more"><summary>{}</summary><div class="pasts">{}</div></details>').format(
+            counted(len(names) - len(first), "other metric"), rest
         )
-        for name, points in found
-        if name in first and len(points) > 1
-    ]
-    return Markup('<div class="pasts">{}</div>').format(Markup().join(figures)) if figures else Markup()
+    return Markup('<div class="pasts">{}</div>{}').format(shown, more)
+
+
+def _past(name: str, points: Sequence[Point], url: Callable[[Point], str] | None) -> Markup:
+    return Markup(
+        '<figure class="past"><figcaption><b>{}</b> <span class="muted">{}</span></figcaption>{}</figure>'
+    ).format(
+        name,
+        f"{points[0].value:.3f} to {points[-1].value:.3f} over {len(points)} runs",
+        history_plot(points, url=url),
+    )
 
 
 def metric_bar(metric: Metric) -> Markup:

@@ -41,6 +41,7 @@ def case_page_markup(
 ) -> Markup:
     """The case, between the one before and the one after it in the chosen list."""
     manner = manner_of(run, places)
+    title = one_line(view.case.question, 300)
     ordinal = index.ordinals[view.case.id]
     back = f"{run_url(run.id)}{selection.query(page=page_of(chosen, ordinal))}#cases"
     crumbs = crumbs_markup(("/runs", "Runs"), (run_url(run.id), run.spec.system), (back, "Cases"))
@@ -49,11 +50,11 @@ def case_page_markup(
         '<section class="panel case-page">{}</section>{}'
     ).format(
         crumbs,
-        one_line(view.case.question, 300),
+        title,
         outcome_markup(view.outcome),
         facts_markup(view, manner),
         _steps(run, index, selection, chosen, ordinal),
-        sides_markup(view, manner),
+        sides_markup(view, manner, with_question=title != view.case.question),
         _replicas(view, results, manner),
     )
 

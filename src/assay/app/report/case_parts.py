@@ -77,12 +77,12 @@ def facts_markup(view: CaseView, manner: Manner) -> Markup:
     )
 
 
-def sides_markup(view: CaseView, manner: Manner) -> Markup:
+def sides_markup(view: CaseView, manner: Manner, *, with_question: bool = True) -> Markup:
     """Everything else, in two columns: what was asked and answered, and what it rests on."""
     case, result, output = view.case, view.result, view.result.output
     return Markup('{}<div class="sides"><div>{}{}{}{}</div><div>{}{}</div></div>').format(
         block("Error", shown(result.error, manner.error), kind="bad") if result.error else _NOTHING,
-        block("Question", shown(case.question, manner.question)),
+        block("Question", shown(case.question, manner.question)) if with_question else _NOTHING,
         expected_markup(view, manner),
         answer_markup(output, manner, answerable=case.answerable) if output is not None else _NOTHING,
         scores_markup(result.scores, manner),

@@ -11,7 +11,12 @@
   // ---- keys: what has data-key is pressed by that key; j and k go through a list
 
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.metaKey || event.ctrlKey || event.altKey) return;
+    if (event.isComposing) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      find("[data-save]", event.target.form || document)?.click();
+      return;
+    }
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
     const typing = event.target.matches?.("input:not([type=radio]):not([type=checkbox]), textarea, select");
     if (typing) {
       if (event.key === "Escape") leave(event.target);

@@ -57,7 +57,7 @@ def runs_markup(runs: Sequence[RunRecord]) -> Markup:
 
 def history_section(history: Sequence[tuple[str, Sequence[Point]]], chosen: RunSet) -> Markup:
     """The course of each metric over the runs on one set."""
-    plots = history_markup(history, url=lambda point: run_url(point.run_id))
+    plots = history_markup(history, url=lambda point: run_url(point.run_id), most=_SCORES_SHOWN)
     name = f"{one_line(chosen.name, 60)} {chosen.digest[:8]}".strip()
     return Markup(
         '<section class="panel"><h2>Over time</h2><p class="muted">Finished runs on <a href="{}"><bdi>{}</bdi></a>, '

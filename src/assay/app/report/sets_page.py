@@ -86,8 +86,9 @@ def set_markup(
     rows = Markup().join(case_markup(case, number, manner) for number, case in enumerate(shown_cases, start=first + 1))
     listed = Markup('<div class="list">{}</div>').format(rows) if rows else Markup('<p class="empty">No case fits.</p>')
     find = Markup(
-        '<form class="filters" method="get" action="{}">{}<label class="grow">Find <input type="search" name="q" '
-        'value="{}" placeholder="in ids, questions, answers, evidence, tags" data-find></label>'
+        '<form class="filters" method="get" action="{}" data-auto>{}<label class="grow">Find '
+        '<input type="search" name="q" value="{}" data-find placeholder="in ids, questions, answers, evidence, tags">'
+        "</label>"
         '<button class="button small">Find</button></form>'
     ).format(
         set_url(name),

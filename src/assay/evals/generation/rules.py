@@ -56,7 +56,8 @@ _DONE = re.compile(
     r"(?:[a-z-]+ed|[a-z]+(?:wn|en|ght|ade|eld|old|uilt|ound|ung|aid|ent|put|set|ost|et|ead|un))\b"
 )
 _LINKING = ("became", "becomes", "remains", "seems")  # what follows is no object
-_LONGEST_BODY = 14
+_LONGEST_BODY = 14  # words
+_FEW_WORDS = 7
 
 
 def asked_of(sentence: str, *, vocabulary: Collection[str] = ()) -> list[Asked]:
@@ -155,11 +156,18 @@ def _how_many(parts: _Parts) -> Iterator[Asked]:
 
 def _who_or_what(parts: _Parts) -> Iterator[Asked]:
     """The subject itself, where it is a name: the only rule that needs no verb turned round."""
-    if not parts.is_named or parts.verb in ("are", "were", "have") or len(parts.rest.split()) > _LONGEST_BODY:
+    said = _short(parts.rest)
+    if not parts.is_named or parts.verb in ("are", "were", "have") or not said:
         return
     asks = "Who" if parts.verb in _PEOPLES_VERBS else "What"
     front = parts.front if len(parts.front.split()) <= 4 else ""
-    yield Asked(_asked(f"{asks} {parts.verb} {parts.rest.strip(' ,')} {front}"), *parts.clause.subject)
+    yield Asked(_asked(f"{asks} {parts.verb} {said} {front}"), *parts.clause.subject)
+
+
+def _short(text: str) -> str:
+    """The beginning of a text up to a preposition or mark that leaves a handful of words; empty where there is none."""
+    ends = [found.start() for found in _OBJECT_ENDS.finditer(text)] + [len(text)]
+    return next((text[:end] for end in reversed(ends) if 0 < len(text[:end].split()) <= _FEW_WORDS), "")
 
 
 def _what_is(parts: _Parts) -> Iterator[Asked]:

@@ -24,7 +24,8 @@ from assay.models.prompt import Prompt
 _TRIES = 3  # answers asked for in an excerpt
 _MOST_TOKENS = 40
 _SHORTEST_SENTENCE, _LONGEST_SENTENCE = 40, 320  # characters
-_ANSWER = re.compile(rf"{DATE}|{NAME}|\$?\b\d[\d.,]*\d(?: (?:million|billion|percent))?%?")
+_NUMBER = r"\$?\b\d(?:[\d.,]*\d)?(?: (?:million|billion|percent))?%?"
+_ANSWER = re.compile(rf"{DATE}|{NAME}|{_NUMBER}")
 _OPENS_ON_OTHERS = re.compile(
     r"(?:he|she|it|they|this|these|those|that|such|here|there|his|her|its|their|however|but|and|also|thus|therefore|"
     r"another|both|one|some)\b",
@@ -158,8 +159,8 @@ def _draft(excerpt: Excerpt, span: tuple[int, int], asked: Asked, *, written: st
     sentence = excerpt.quote(*span)
     answer = sentence[asked.start : asked.end]
     # What a small model asked for is only known where the question says what kind of thing answers it.
-    if written == "model" and asking.Question.of(asked.question).kind not in _TYPED:
-        answer = sentence
+    if written == "model":
+        answer = _answer_to(asked.question, sentence, answer)
     quote = Quote(excerpt, *span)
     return Draft(asked.question, answer, (quote,), "single", excerpt, "rule" if written == "rule" else "model")
 
@@ -182,6 +183,19 @@ def _is_whole(text: str, found: re.Match[str]) -> bool:
         and not _NAME_GOES_ON.match(text, found.end())
         and not _NAME_BEFORE.search(text[: found.start()])
     )
+
+
+def _answer_to(question: str, sentence: str, wanted: str) -> str:
+    """What in the sentence answers a model's question: the one date or number where it asks for one, the answer
+    it was to ask for where that may be the kind, or all of the sentence where nothing tells."""
+    kind = asking.Question.of(question).kind
+    if kind not in _TYPED:
+        return sentence
+    if kind in ("date", "number"):
+        found = {match.group() for match in re.finditer(DATE if kind == "date" else _NUMBER, sentence)}
+        if len(found) == 1:
+            return found.pop()
+    return wanted
 
 
 def _swapped(draft: Draft, others: Sequence[Excerpt], drawn: random.Random) -> Iterator[Draft]:

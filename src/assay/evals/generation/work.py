@@ -38,24 +38,37 @@ class Work:
     ) -> None:
         self._writer, self._checks, self._kept, self._targets = writer, checks, kept, targets
         self._at_once, self._progress, self._wanted = at_once, progress, wanted
+        self._open: dict[Target, AsyncGenerator[Draft | Dropped, None]] = {}
         self.done: dict[Kind, list[Draft]] = {kind: [] for kind in KINDS}
         self.drafts = 0
         self.dropped: Counter[Reason] = Counter()
         self.examples: list[Dropped] = []
 
     async def fill(self, kind: Kind) -> None:
-        """Work through the targets of a kind until there are enough."""
+        """Work through the targets of a kind until there are enough, then through those that have more to give."""
         targets = self._targets.of(kind)
+        again: list[Target] = []
         tried = 0
-        while len(self.done[kind]) < self._wanted[kind] and (some := list(itertools.islice(targets, self._at_once))):
-            for draft, dropped in await self._together(kind, some):
-                tried += 1
-                self.drafts += len(dropped) + (draft is not None)
-                for one in dropped:
-                    self._drop(one)
-                if draft is not None and len(self.done[kind]) < self._wanted[kind]:
-                    await self._keep(kind, draft)
-            self._report(kind, tried)
+        async with contextlib.AsyncExitStack() as stack:
+            while len(self.done[kind]) < self._wanted[kind]:
+                some = list(itertools.islice(targets, self._at_once))
+                if not some:
+                    if not again:
+                        break
+                    targets, again = iter(again), []
+                    continue
+                for target in some:
+                    if target not in self._open:
+                        self._open[target] = await stack.enter_async_context(
+                            contextlib.aclosing(self._write(kind, target))
+                        )
+                for target, attempt in zip(some, await self._together(some), strict=True):
+                    if len(self.done[kind]) < self._wanted[kind]:
+                        await self._take(kind, *attempt)
+                        again += [target] if attempt[0] is not None else []
+                        tried += 1
+                self._report(kind, tried)
+        self._open.clear()
 
     def cases(self, *, tags: Sequence[str]) -> Iterator[Case]:
         """What was kept, kind by kind; ids are unique."""
@@ -67,25 +80,25 @@ class Work:
                     seen.add(case.id)
                     yield case
 
-    async def _together(self, kind: Kind, targets: Sequence[Target]) -> list[tuple[Draft | None, list[Dropped]]]:
+    async def _together(self, targets: Sequence[Target]) -> list[tuple[Draft | None, list[Dropped]]]:
         """One attempt a target, side by side, in the targets' order; where one fails the others are stopped."""
-        tasks = [asyncio.create_task(self._attempt(kind, target)) for target in targets]
+        tasks = [asyncio.create_task(self._attempt(self._open[target])) for target in targets]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.wait(tasks)  # a generator cannot be closed while a task is still in it
 
-    async def _attempt(self, kind: Kind, target: Target) -> tuple[Draft | None, list[Dropped]]:
-        """The first draft of a target that passes, and those dropped before it."""
+    async def _attempt(self, drafts: AsyncGenerator[Draft | Dropped, None]) -> tuple[Draft | None, list[Dropped]]:
+        """The next draft of a target that passes, and those dropped before it."""
         dropped: list[Dropped] = []
-        async with contextlib.aclosing(self._write(kind, target)) as drafts:
-            async for draft in drafts:
-                fault = draft if isinstance(draft, Dropped) else await self._checks.dropped(draft)
-                if not isinstance(draft, Dropped) and fault is None:
-                    return draft, dropped
-                assert fault is not None
-                dropped.append(fault)
+        async for draft in drafts:
+            fault = draft if isinstance(draft, Dropped) else await self._checks.dropped(draft)
+            if not isinstance(draft, Dropped) and fault is None:
+                return draft, dropped
+            assert fault is not None
+            dropped.append(fault)
         return None, dropped
 
     async def _write(self, kind: Kind, target: Target) -> AsyncGenerator[Draft | Dropped, None]:
@@ -104,7 +117,12 @@ class Work:
         assert partner is not None
         return writer.multi(excerpt, partner) if kind == "multi" else writer.adversarial(excerpt, partner)
 
-    async def _keep(self, kind: Kind, draft: Draft) -> None:
+    async def _take(self, kind: Kind, draft: Draft | None, dropped: Sequence[Dropped]) -> None:
+        for one in dropped:
+            self._drop(one)
+        self.drafts += len(dropped) + (draft is not None)
+        if draft is None:
+            return
         twin = await self._kept.twin(draft.question)
         if twin is not None:
             self._drop(Dropped(draft.question, "duplicate", twin))
