@@ -1,6 +1,6 @@
 """Do generated questions rank retrieval as people's do? XQuAD, the embedded models, nine configurations. Prints JSON.
 
-    python benchmarks/evals/generation.py [--articles 24] [--n 120] [--model embedded|none] [--keep FILE] [--use FILE]
+    python benchmarks/evals/generation.py [--articles 24] [--n 120] [--model embedded|none] [--keep FILE | --use FILE]
 
 Questions are generated from every second article and compared with people's questions on the same articles: which of
 nine ways to retrieve (three sizes of passage, by words, by vectors, fused) does each set prefer? Everything is searched
@@ -100,7 +100,7 @@ async def scores_of(
 async def generated(corpus: corpora.Corpus, titles: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
     """Cases and the figures of their generation."""
     embedder = MiniLMEmbedder.load()
-    model = EmbeddedChat.load(timeout_seconds=600) if arguments.model == "embedded" else None
+    model = EmbeddedChat.load(threads=arguments.threads, timeout_seconds=600) if arguments.model == "embedded" else None
     started = time.perf_counter()
 
     def show(progress: GenerationProgress) -> None:
@@ -127,6 +127,7 @@ async def main() -> None:
     parser.add_argument("--n", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", choices=["embedded", "none"], default="embedded")
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--use", type=Path)
     arguments = parser.parse_args()

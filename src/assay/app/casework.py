@@ -8,8 +8,11 @@ from assay.app.behind import Behind, paced
 from assay.app.measuring import Measuring
 from assay.app.settings import SettingsInForce
 from assay.errors import NotFound
+from assay.evals.audit import RankAudit, ScoreTable, audit, table_of
+from assay.evals.columns import Columns, rows_of
 from assay.evals.generation.generate import generate
 from assay.evals.generation.generated import Generated, GenerationProgress
+from assay.evals.runs import RunRecord
 from assay.index.store import Store
 from assay.models.chat import ChatModel
 
@@ -45,6 +48,25 @@ async def generate_cases(
             retriever=await workspace.retriever_with(embedder),
             progress=progress,
         )
+
+
+def audit_sets(measuring: Measuring, synthetic: str, human: str, *, metric: str) -> RankAudit:
+    """Whether a set ranks the systems measured on it as another does: the newest finished run of each on both."""
+    tables = [_table(measuring, name, metric) for name in (synthetic, human)]
+    return audit(*tables, metric=metric)
+
+
+def _table(measuring: Measuring, name: str, metric: str) -> ScoreTable:
+    cases = measuring.cases.load(name)
+    newest: dict[str, RunRecord] = {}
+    for record in measuring.runs.list(10_000, set_digest=measuring.cases.digest(name)):
+        if record.status == "done" and metric in record.means:
+            newest.setdefault(record.spec.system, record)
+    results = {
+        system: Columns(rows_of(measuring.runs.results(record.id, outputs=False), cases))
+        for system, record in newest.items()
+    }
+    return table_of(results, metric, cases)
 
 
 def _documents(store: Store) -> Iterator[tuple[str, str, str]]:

@@ -134,10 +134,15 @@ class Runs:
                 return
             after = rows[-1].ordinal, rows[-1].replica
 
-    def result(self, run_id: str, case_id: str, *, replica: int = 0) -> Result:
-        """One result of a run (its whole id). Raises NotFound."""
+    def result(self, run_id: str, case_id: str, *, replica: int = 0, ordinal: int | None = None) -> Result:
+        """One result of a run (its whole id). Raises NotFound.
+
+        With the case's `ordinal` in its set it is looked up; without, all results of the run are gone through.
+        """
         c = result_table.c
         query = sa.select(result_table).where(c.run_id == run_id, c.case_id == case_id, c.replica == replica)
+        if ordinal is not None:
+            query = query.where(c.ordinal == ordinal)
         with self.database.read() as connection:
             row = connection.execute(query).first()
         if row is None:

@@ -257,7 +257,9 @@ async def test_a_running_run_is_shown_as_it_goes_and_asks_to_be_fetched_again(ow
     page = await page_of(own, f"/runs/{live.id}/standing")
     assert page.values("div", "data-live") == []
     assert "0.625" in page.text
-    assert "2 of 12" in (await page_of(own, f"/runs/{live.id}")).text  # not what was made of it before
+    ended = (await page_of(own, f"/runs/{live.id}")).text
+    assert "interrupted: 2 of 12" in ended
+    assert "0.625" in ended  # not what was made of it before
 
 
 async def test_every_answer_of_a_case_is_there_and_the_worst_comes_first(own):

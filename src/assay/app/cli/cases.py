@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.app.cli import output
-from assay.app.cli.casework import generate_command, review_command
+from assay.app.cli.casework import audit_command, generate_command, review_command
 from assay.app.cli.options import json_option, set_option
 from assay.app.cli.runs import iso, with_measuring
 
@@ -127,7 +127,7 @@ def list_command(versions: str | None, as_json: bool) -> None:
     for found in sets:
         when = iso(found.created_ns)[:16].replace("T", " ")
         name, origin = output.on_one_line(found.name), output.on_one_line(found.origin)
-        table.add_row(name, f"{found.size:,}", found.digest[:12], when, origin)
+        table.add_row(name, f"{found.size:,}", found.digest[:12], when, origin[:40])
     output.console().print(table)
 
 
@@ -274,3 +274,4 @@ def _print_case(case: "Case") -> None:
 
 command.add_command(generate_command)
 command.add_command(review_command)
+command.add_command(audit_command)

@@ -1,4 +1,4 @@
-"""`assay cases generate` and `assay cases review`: questions made from documents, and people's word on them."""
+"""`assay cases generate`, `review` and `audit`: questions made from documents, and what people say of them."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,32 @@ def review_command(name: str, result: str | None) -> None:
         output.note(f"{kept:,} of {progress.total:,} cases kept in {result or name} ({digest[:12]}).")
 
     with_measuring((), work)
+
+
+@click.command("audit", short_help="Does a synthetic set rank systems as people's questions do?")
+@click.argument("synthetic")
+@click.argument("human")
+@click.option("--metric", default="mrr", show_default=True, help="The score that ranks.")
+@json_option
+def audit_command(synthetic: str, human: str, metric: str, as_json: bool) -> None:
+    """Does the set SYNTHETIC rank systems as the set HUMAN does?
+
+    Compares the newest finished run of each system that was measured on both; four or more are needed.
+    """
+    from assay.app.casework import audit_sets
+    from assay.app.cli.runs import with_measuring
+
+    found = with_measuring((), lambda opened: audit_sets(opened, synthetic, human, metric=metric))
+    if as_json:
+        output.emit_json(found.as_json())
+        return
+    screen = output.console()
+    screen.print(found.sentence, markup=False)
+    width = max(map(len, found.configurations))
+    screen.print(f"\n{'':<{width}}  synthetic  human   ({metric})", style="bold", markup=False)
+    means = zip(found.configurations, found.synthetic_means, found.human_means, strict=True)
+    for name, one, other in sorted(means, key=lambda row: -row[2]):
+        screen.print(f"{output.on_one_line(name):<{width}}  {one:>9.3f}  {other:.3f}", markup=False)
 
 
 class _Bar:

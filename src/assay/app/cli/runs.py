@@ -110,6 +110,41 @@ def export_command(run_id: str, metric: str) -> None:
     with_measuring((), work)
 
 
+@command.command("read", short_help="Scores of another tool: JSONL, inspect_ai or promptfoo.")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--metric", help="Only this metric; needed with --output where there are several.")
+@click.option("--system", help="Only this system of a file that holds several.")
+@click.option(
+    "-o", "--output", "lines", type=click.Path(path_type=Path, dir_okay=False), help="Write lines for assay compare."
+)
+@json_option
+def read_command(path: Path, metric: str | None, system: str | None, lines: Path | None, as_json: bool) -> None:
+    """The scoreboard of another tool's result file, with intervals.
+
+    Reads JSONL lines {"case", "score"[, "metric", "cluster", "cost_usd", "latency_ms", "error"]}, inspect_ai logs and
+    promptfoo results; nothing is kept.
+    """
+    from assay.app.cli.scoreboard import print_scoreboard
+    from assay.errors import BadInput
+    from assay.evals.foreign_score import metrics_of, rows_of_scores, write_lines
+    from assay.evals.importers import import_scores
+    from assay.evals.scoreboard import scoreboard
+
+    scores = import_scores(path, system=system)
+    names = metrics_of(scores)
+    if metric is not None and metric not in names:
+        raise BadInput(f"{path} has no metric {metric}.", hint=f"Use one of: {', '.join(names)}.")
+    if lines is not None:
+        if metric is None and len(names) > 1:
+            raise BadInput(f"{path} has several metrics.", hint=f"Choose one with --metric: {', '.join(names)}.")
+        write_lines(lines, scores, metric or names[0])
+    board = scoreboard(rows_of_scores(scores), metrics=[metric] if metric else None)
+    if as_json:
+        output.emit_json(board.as_json())
+    else:
+        print_scoreboard(output.console(), board, every_metric=True)
+
+
 def with_measuring(assignments: tuple[str, ...], work: "Callable[[Measuring], T]") -> T:
     """The result of `work` on the evaluations of the workspace, in a thread."""
     import asyncio

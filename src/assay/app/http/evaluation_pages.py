@@ -148,7 +148,7 @@ class _Runs:
                 f"Run {run.id[:8]} has no result for case {case_id!r}.", hint="Open it from the run's cases."
             )
         library = self._archive.library()
-        view, results = self._archive.case_view(run, index.cases[index.ordinals[case_id]], library)
+        view, results = self._archive.case_view(run, index.ordinals[case_id], library)
         chosen = self._archive.chosen(run, index, selection)
         page = case_page.case_page_markup(
             run, view, results, places=library, index=index, selection=selection, chosen=chosen
@@ -183,8 +183,7 @@ class _Runs:
         for change in cases:
             views: list[CaseView] = []
             for run, ordinal in zip(runs, change.ordinals, strict=True):
-                case = self._archive.cases_of(run)[ordinal]
-                views.append(self._archive.case_view(run, case, library)[0])
+                views.append(self._archive.case_view(run, ordinal, library)[0])
             yield diff_page.change_markup(change, (views[0], views[1]), runs, manner)
 
 

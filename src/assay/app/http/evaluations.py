@@ -172,7 +172,7 @@ def _run(run: RunRecord) -> dict[str, Any]:
 
 def _case(archive: Archive, run: RunRecord, index: RunIndex, ordinal: int) -> dict[str, Any]:
     case, standing = index.cases[ordinal], index.standings[ordinal]
-    result = archive.runs.result(run.id, case.id, replica=standing.replica)
+    result = archive.runs.result(run.id, case.id, replica=standing.replica, ordinal=ordinal)
     output = result.output
     return {
         "case": _sendable_case(case),

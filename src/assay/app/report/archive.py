@@ -13,7 +13,7 @@ from functools import lru_cache
 from assay.app.report.library import Library
 from assay.app.report.page import report_pieces
 from assay.app.report.run_index import RunIndex, Selection
-from assay.app.report.view import CaseView, RunView, run_view
+from assay.app.report.view import CaseView, RunView, replicas, run_view
 from assay.errors import NotFound
 from assay.evals.case import Case
 from assay.evals.cases import CaseSet, CaseStore
@@ -105,14 +105,10 @@ class Archive:
         text = selection.q.strip()
         return index.chosen(selection, found=self._found(run, index, text) if text else None)
 
-    def case_view(self, run: RunRecord, case: Case, library: Library) -> tuple[CaseView, list[Result]]:
-        """A case with its worst result, and all its replicas. Raises NotFound where the run has none."""
-        results = []
-        for replica in range(run.spec.replicas):
-            try:
-                results.append(self.runs.result(run.id, case.id, replica=replica))
-            except NotFound:
-                continue  # an interrupted run has not come to every replica
+    def case_view(self, run: RunRecord, ordinal: int, library: Library) -> tuple[CaseView, list[Result]]:
+        """The case at a place of its set with its worst result, and all its replicas. Raises NotFound (none yet)."""
+        case = self.cases_of(run)[ordinal]
+        results = replicas(self.runs, run, case, ordinal)
         return CaseView.of(case, library.gold(case), results), results
 
     def report(self, run: RunRecord) -> Iterator[bytes]:
@@ -177,4 +173,4 @@ def _holding(results: Iterable[Result], cases: Sequence[Case], text: str) -> Ite
 
 def _state(run: RunRecord) -> tuple[object, ...]:
     """Differs whenever the run has got or replaced a result."""
-    return run.id, run.results, run.failed, run.paid_calls, run.cached_calls, run.cost_usd, run.finished_ns
+    return (run.id,)

@@ -13,27 +13,33 @@
   document.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      find("[data-save]", event.target.form || document)?.click();
+      if (event.target.form) find("[data-save]", event.target.form)?.click();
       return;
     }
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     const typing = event.target.matches?.("input:not([type=radio]):not([type=checkbox]), textarea, select");
-    if (typing) {
-      if (event.key === "Escape") leave(event.target);
-      return;
-    }
-    const pressed = find(`[data-key="${CSS.escape(event.key)}"]`);
+    if (event.key === "Escape") leave(event.target);
+    if (typing) return;
+    // A key that is held down must not decide one case after another.
+    const pressed = !event.repeat && find(`[data-key="${CSS.escape(event.key)}"]`);
     if (event.key === "/" && find("[data-find]")) {
       event.preventDefault();
       find("[data-find]").focus();
     } else if (pressed) {
       event.preventDefault();
-      pressed.click();
+      if (pressed.matches("summary")) edit(pressed.parentElement);
+      else pressed.click();
     } else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
   });
 
+  // At once, not when the browser has opened it: what is typed next must not be taken for keys.
+  function edit(details) {
+    details.open = true;
+    find("textarea", details).focus();
+  }
+
   function leave(field) {
-    const open = field.closest("details[data-edit]");
+    const open = find("details[data-edit][open]");
     if (open) open.open = false;
     field.blur();
   }
@@ -61,10 +67,6 @@
   addEventListener("pageshow", () => {
     for (const field of document.querySelectorAll("form[method=get] [disabled]")) field.disabled = false;
   });
-
-  document.addEventListener("toggle", ({ target }) => {
-    if (target.matches("details[data-edit]") && target.open) find("textarea, input:not([type=hidden])", target)?.focus();
-  }, true);
 
   // ---- runs under way
 

@@ -16,6 +16,7 @@ from assay.errors import AssayError, BadInput
 from assay.evals.case import Case, Evidence
 from assay.evals.gold import resolve
 from assay.evals.review import ReviewItem, ReviewProgress
+from assay.evals.scorer import Gold
 
 _EXCERPT = 2_400
 _SPARE_PIECES = 1
@@ -78,8 +79,8 @@ def _case(name: str, item: ReviewItem, progress: ReviewProgress, library: Librar
     state = "skipped before" if item.is_skipped else item.state.replace("_", " ")
     return Markup(
         '<section class="panel review"><div class="facts-line"><span class="num">{}</span><span><code>{}</code></span>'
-        '<span class="tag {}">{}</span>{}</div><h2 class="asked-now"><bdi>{}</bdi></h2>{}{}{}'
-        '<div class="sides"><div>{}</div><div>{}</div></div></section>'
+        '<span class="tag {}">{}</span>{}</div><h2 class="asked-now"><bdi>{}</bdi></h2>{}'
+        '<div class="sides"><div>{}{}{}</div><div>{}</div></div></section>'
     ).format(
         f"case {item.place + 1:,} of {progress.total:,}",
         one_line(case.id, 80),
@@ -108,26 +109,47 @@ def _evidence(case: Case, library: Library, manner: Manner) -> Markup:
     """Each piece of evidence where it stands in its document, or why it stands nowhere."""
     if not case.evidence:
         return Markup('<div class="block"><h3>Evidence</h3><p class="faint">None.</p></div>')
-    rows = Markup().join(_piece(replace(case, evidence=(piece,)), library, manner) for piece in case.evidence)
-    return Markup('<div class="block"><h3>Evidence in its document</h3><ul class="excerpts">{}</ul></div>').format(rows)
+    rows, places = [], []
+    for piece in case.evidence:
+        try:
+            gold = resolve(replace(case, evidence=(piece,)), library)[0]
+            found = library.find(gold.document)
+        except BadInput as error:
+            rows.append(_nowhere(piece, f"{error.message} {error.hint}", manner))
+            continue
+        if found is None:
+            rows.append(_nowhere(piece, "This document is not in the workspace.", manner))
+        else:
+            places.append((gold, found[1]))
+    rows += [_excerpt(golds, text, manner) for golds, text in _near(places)]
+    return Markup('<div class="block"><h3>Evidence in its document</h3><ul class="excerpts">{}</ul></div>').format(
+        Markup().join(rows)
+    )
 
 
-def _piece(case: Case, library: Library, manner: Manner) -> Markup:
-    piece = case.evidence[0]
-    try:
-        gold = resolve(case, library)[0]
-        found = library.find(gold.document)
-    except BadInput as error:
-        return Markup('<li>{}<p class="bad">{}</p></li>').format(
-            source_markup(piece.document, manner), f"{one_line(error.message, 600)} {one_line(error.hint, 300)}"
-        )
-    if found is None:
-        return Markup(
-            '<li>{}<p class="bad">This document is not in the workspace.</p><p class="quote">{}</p></li>'
-        ).format(source_markup(piece.document, manner), shown(piece.quote, manner.passage))
-    spans = [] if gold.start is None or gold.end is None else [(gold.start, gold.end)]
+def _nowhere(piece: Evidence, why: str, manner: Manner) -> Markup:
+    return Markup('<li>{}<p class="bad">{}</p><p class="quote">{}</p></li>').format(
+        source_markup(piece.document, manner), one_line(why, 900), shown(piece.quote, manner.passage)
+    )
+
+
+def _near(places: Sequence[tuple[Gold, str]]) -> list[tuple[list[Gold], str]]:
+    """Pieces of one document that can be read in one excerpt together."""
+    groups: list[tuple[list[Gold], str]] = []
+    for gold, text in sorted(places, key=lambda place: (place[0].document, place[0].start or 0)):
+        before = groups[-1][0] if groups else []
+        if before and before[0].document == gold.document and (gold.end or 0) - (before[0].start or 0) < _EXCERPT // 2:
+            before.append(gold)
+        else:
+            groups.append(([gold], text))
+    return groups
+
+
+def _excerpt(golds: Sequence[Gold], text: str, manner: Manner) -> Markup:
+    spans = [(gold.start, gold.end) for gold in golds if gold.start is not None and gold.end is not None]
+    first = golds[0]
     return Markup('<li>{}<div class="excerpt text" dir="auto" tabindex="0">{}</div></li>').format(
-        source_markup(gold.document, manner, gold.start, gold.end), marked(found[1], spans, _EXCERPT)
+        source_markup(first.document, manner, first.start, first.end), marked(text, spans, _EXCERPT)
     )
 
 

@@ -111,9 +111,9 @@ def _run(run: RunRecord, *, is_first: bool, is_second: bool) -> Markup:
     spec = run.spec
     checked = Markup(" checked")
     return Markup(
-        '<li class="run"><div class="picks"><label><input type="radio" name="a" value="{id}"{a}><span>A</span>'
-        '<span class="spoken">: run {short}</span></label><label><input type="radio" name="b" value="{id}"{b}>'
-        '<span>B</span><span class="spoken">: run {short}</span></label></div>'
+        '<li class="run"><div class="picks">'
+        '<label><input type="radio" name="a" value="{id}" aria-label="A: run {short}"{a}><span>A</span></label>'
+        '<label><input type="radio" name="b" value="{id}" aria-label="B: run {short}"{b}><span>B</span></label></div>'
         '<div class="run-name"><a class="row-link" href="{url}"><bdi>{system}</bdi></a>'
         '<div class="faint num"><code>{short}</code> {when}</div>'
         '<div class="faint"><bdi>{set}</bdi>, {cases}</div></div>'

@@ -73,16 +73,19 @@ def _case_views(
 ) -> Iterator[CaseView]:
     for ordinal in ordinals:
         case = cases[ordinal]
-        results = [result for number in range(run.spec.replicas) if (result := _result(runs, run.id, case, number))]
-        if results:
+        if results := replicas(runs, run, case, ordinal):
             yield CaseView.of(case, gold_of(case), results)
 
 
-def _result(runs: Runs, run_id: str, case: Case, replica: int) -> Result | None:
-    try:
-        return runs.result(run_id, case.id, replica=replica)
-    except NotFound:
-        return None  # an interrupted run has not come to every replica
+def replicas(runs: Runs, run: RunRecord, case: Case, ordinal: int) -> list[Result]:
+    """What a run has of a case, at `ordinal` in its set: one result for each time it was asked."""
+    found = []
+    for number in range(run.spec.replicas):
+        try:
+            found.append(runs.result(run.id, case.id, replica=number, ordinal=ordinal))
+        except NotFound:
+            continue  # an interrupted run has not come to every replica
+    return found
 
 
 def goodness(result: Result) -> tuple[bool, float]:

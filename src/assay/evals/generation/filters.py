@@ -80,8 +80,8 @@ def malformed(question: str) -> str | None:
     if question.isascii() and not (_ASKS.search(question) or _OPENING.match(question)):
         return "no question word"
     lower = [word.lower() for word in found]
-    pairs = list(pairwise(lower))
-    if len(pairs) - len(set(pairs)) >= 2 or any(a == b for a, b in pairs):
+    runs = list(zip(lower, lower[1:], lower[2:], lower[3:], strict=False))
+    if len(set(runs)) < len(runs) or any(a == b for a, b in pairwise(lower)):
         return "repeats itself"
     return None
 

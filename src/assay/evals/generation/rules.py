@@ -56,7 +56,6 @@ _DONE = re.compile(
     r"(?:[a-z-]+ed|[a-z]+(?:wn|en|ght|ade|eld|old|uilt|ound|ung|aid|ent|put|set|ost|et|ead|un))\b"
 )
 _LINKING = ("became", "becomes", "remains", "seems")  # what follows is no object
-_LONGEST_BODY = 14  # words
 _FEW_WORDS = 7
 
 
@@ -91,7 +90,9 @@ class _Parts:
     def turned(self, asks: str, body: str) -> Iterator[str]:
         """`asks`, the verb turned round the subject, and `body`; nothing where the verb's base form is not known."""
         body = body.strip(" ,")
-        if len(body.split()) > _LONGEST_BODY or "," in body or self.verb in _LINKING:
+        if body and not (body := _short(body)):
+            return
+        if "," in body or self.verb in _LINKING:
             return
         kind = self.clause.kind
         if kind == "be" and not _DONE.match(body):

@@ -9,33 +9,26 @@ import random
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from assay.answers import question as asking
-from assay.answers.words import STOP_WORDS
+from assay.answers.words import STOP_WORDS, words
 from assay.errors import BadInput, Upstream
 from assay.evals.generation.draft import Draft, Dropped, Quote
-from assay.evals.generation.filters import fault_of, unsupported
+from assay.evals.generation.filters import fault_of, longest_run, unsupported
 from assay.evals.generation.prompts import WEAK, WEAK_EXAMPLES
-from assay.evals.generation.rules import DATE, NAME, Asked, asked_of
+from assay.evals.generation.rules import DATE, NAME, asked_of
+from assay.evals.generation.statements import Statement, statements
+from assay.evals.generation.swap import swapped
 from assay.evals.generation.texts import Excerpt, drawn_from
 from assay.models.chat import ChatModel, ChatRequest, Message
 from assay.models.prompt import Prompt
 
 _TRIES = 3  # answers asked for in an excerpt
 _MOST_TOKENS = 40
-_SHORTEST_SENTENCE, _LONGEST_SENTENCE = 40, 320  # characters
 _NUMBER = r"\$?\b\d(?:[\d.,]*\d)?(?: (?:million|billion|percent))?%?"
 _ANSWER = re.compile(rf"{DATE}|{NAME}|{_NUMBER}")
-_OPENS_ON_OTHERS = re.compile(
-    r"(?:he|she|it|they|this|these|those|that|such|here|there|his|her|its|their|however|but|and|also|thus|therefore|"
-    r"another|both|one|some)\b",
-    re.IGNORECASE,
-)
 _ASKS_ANEW = re.compile(r"^(When|Where|Who|What|Which|Why|How|By whom|In what|In which)\b")
-_CALENDAR = re.compile(r"(?:Jan|Febr|Septem|Octo|Novem|Decem|March|April|May|Ju(?:ne|ly)|August|\w+day)\w*$")
-_STOP_BEFORE = re.compile(r"(?:[.!?:;\"“(]|^)\s*$")
-_NAME_GOES_ON = re.compile(r"[-’'/]|,? (?:and |of |of the |for )?[A-Z0-9]")
-_NAME_BEFORE = re.compile(r"(?:[A-Z][\w.]*,? (?:and |of |of the |for )?|[-/$])$")
 _TYPED = ("date", "number", "person", "place")
 
 Made = AsyncIterator[Draft | Dropped]
@@ -56,11 +49,11 @@ class WeakWriter:
     async def single(self, excerpt: Excerpt) -> Made:
         """Drafts about one excerpt, the model's first; whoever takes one early saves the calls of the rest."""
         drawn = drawn_from("weak", self._seed, excerpt.source, excerpt.start)
-        by_rule = list(self._by_rule(excerpt))
-        drawn.shuffle(by_rule)
+        # The rules copy; what copies least comes first.
+        by_rule = sorted(self._by_rule(excerpt), key=_copied_share)
         if self._model is not None:
-            for span, answer in self._targets(excerpt, by_rule, drawn):
-                yield await self._by_model(excerpt, span, answer)
+            for statement, answer in self._targets(excerpt, by_rule, drawn):
+                yield await self._by_model(excerpt, statement, answer)
         for draft in by_rule:
             yield draft
 
@@ -80,8 +73,8 @@ class WeakWriter:
         drawn = drawn_from("swap", self._seed, excerpt.source, excerpt.start)
         async for draft in self.single(excerpt):
             if isinstance(draft, Draft) and is_sound(draft):
-                for swapped in _swapped(draft, others, drawn):
-                    yield swapped
+                for other in swapped(draft, others, drawn):
+                    yield other
 
     async def _sound(self, excerpt: Excerpt) -> Draft | None:
         async for draft in self.single(excerpt):
@@ -90,30 +83,31 @@ class WeakWriter:
         return None
 
     def _by_rule(self, excerpt: Excerpt) -> Iterator[Draft]:
-        for start, end in _good_sentences(excerpt):
-            for asked in asked_of(excerpt.quote(start, end), vocabulary=self._vocabulary):
-                yield _draft(excerpt, (start, end), asked, written="rule")
+        for statement in statements(excerpt):
+            for asked in asked_of(statement.text, vocabulary=self._vocabulary):
+                span = statement.source_span(asked.start, asked.end)
+                if span is not None:
+                    yield _draft(excerpt, statement, asked.question, excerpt.quote(*span), written="rule")
 
-    def _targets(
-        self, excerpt: Excerpt, by_rule: Sequence[Draft], drawn: random.Random
-    ) -> list[tuple[tuple[int, int], str]]:
-        """Sentences with an answer in them worth asking for: those the rules found, and names, dates and numbers."""
-        found = [((draft.evidence[0].start, draft.evidence[0].end), draft.answer) for draft in by_rule]
-        for start, end in _good_sentences(excerpt):
-            sentence = excerpt.quote(start, end)
+    def _targets(self, excerpt: Excerpt, by_rule: Sequence[Draft], drawn: random.Random) -> list[tuple[Statement, str]]:
+        """Statements with an answer in them worth asking for: those the rules found, and names, dates and numbers."""
+        rest = {(draft.evidence[0].start, draft.answer) for draft in by_rule}
+        found = []
+        for statement in statements(excerpt):
+            found += [(statement, answer) for start, answer in sorted(rest) if start == statement.start]
             # The first word has a capital whatever it is.
-            found += [((start, end), match.group()) for match in _ANSWER.finditer(sentence, sentence.find(" ") + 1)]
+            begin = max(statement.filled, statement.text.find(" ") + 1)
+            found += [(statement, match.group()) for match in _ANSWER.finditer(statement.text, begin)]
         found = [target for target in dict.fromkeys(found) if target[1].lower() not in STOP_WORDS]
         return drawn.sample(found, min(_TRIES, len(found)))
 
-    async def _by_model(self, excerpt: Excerpt, span: tuple[int, int], answer: str) -> Draft | Dropped:
-        sentence = excerpt.quote(*span)
+    async def _by_model(self, excerpt: Excerpt, statement: Statement, answer: str) -> Draft | Dropped:
         try:
-            question = await self._line(sentence, answer)
+            question = await self._line(statement.text, answer)
         except (Upstream, BadInput) as error:
             return Dropped("", "model_failed", f"{error.slug}: {error.message}")
-        at = sentence.find(answer)
-        return _draft(excerpt, span, Asked(question, at, at + len(answer)), written="model")
+        sentence = excerpt.quote(statement.start, statement.end)
+        return _draft(excerpt, statement, question, _answer_to(question, sentence, answer), written="model")
 
     async def _line(self, sentence: str, answer: str) -> str:
         assert self._model is not None
@@ -147,42 +141,15 @@ def _prompt(text: str, answer: str) -> str:
     return WEAK.text.replace("{text}", text.replace("\n", " ")).replace("{answer}", answer)
 
 
-def _good_sentences(excerpt: Excerpt) -> Iterator[tuple[int, int]]:
-    """Sentences that stand by themselves: not too short or long, and not about something said before them."""
-    for start, end in excerpt.sentences:
-        text = excerpt.quote(start, end)
-        if _SHORTEST_SENTENCE <= len(text) <= _LONGEST_SENTENCE and not _OPENS_ON_OTHERS.match(text):
-            yield start, end
+def _draft(
+    excerpt: Excerpt, statement: Statement, question: str, answer: str, *, written: Literal["model", "rule"]
+) -> Draft:
+    return Draft(question, answer, (Quote(excerpt, statement.start, statement.end),), "single", excerpt, written)
 
 
-def _draft(excerpt: Excerpt, span: tuple[int, int], asked: Asked, *, written: str) -> Draft:
-    sentence = excerpt.quote(*span)
-    answer = sentence[asked.start : asked.end]
-    # What a small model asked for is only known where the question says what kind of thing answers it.
-    if written == "model":
-        answer = _answer_to(asked.question, sentence, answer)
-    quote = Quote(excerpt, *span)
-    return Draft(asked.question, answer, (quote,), "single", excerpt, "rule" if written == "rule" else "model")
-
-
-def names_in(text: str, pattern: str) -> list[str]:
-    """What matches inside sentences, months and days left out: a capital after a stop may be any word's."""
-    return [
-        found.group()
-        for found in re.finditer(pattern, text)
-        if _is_whole(text, found)
-        and not _CALENDAR.match(found.group())
-        and not _STOP_BEFORE.search(text[: found.start()])
-    ]
-
-
-def _is_whole(text: str, found: re.Match[str]) -> bool:
-    """Whether a match neither opens the text nor is part of a longer name."""
-    return (
-        found.start() > 0
-        and not _NAME_GOES_ON.match(text, found.end())
-        and not _NAME_BEFORE.search(text[: found.start()])
-    )
+def _copied_share(draft: Draft) -> float:
+    """The longest run of words a question shares with its excerpt, over its words."""
+    return len(longest_run(draft.question, draft.about.text)) / max(1, len(words(draft.question)))
 
 
 def _answer_to(question: str, sentence: str, wanted: str) -> str:
@@ -196,26 +163,3 @@ def _answer_to(question: str, sentence: str, wanted: str) -> str:
         if len(found) == 1:
             return found.pop()
     return wanted
-
-
-def _swapped(draft: Draft, others: Sequence[Excerpt], drawn: random.Random) -> Iterator[Draft]:
-    """The question with one name or year exchanged for one that its own excerpt does not have."""
-    own = f"{draft.about.title} {draft.about.text}"
-    for pattern in (NAME, r"\b1\d{3}\b|\b20\d{2}\b"):
-        asked = [found for found in re.finditer(pattern, draft.question) if _is_whole(draft.question, found)]
-        if not asked:
-            continue
-        old = max(asked, key=lambda found: len(found.group()))
-        is_short = len(old.group().split()) == 1
-        choices = sorted(
-            {
-                name
-                for other in others
-                for name in names_in(other.text, pattern)
-                if name not in own and (len(name.split()) == 1) == is_short and name.lower() not in STOP_WORDS
-                and name.startswith("the ") == old.group().startswith("the ")
-            }
-        )  # fmt: skip
-        for new in drawn.sample(choices, min(2, len(choices))):
-            question = draft.question[: old.start()] + new + draft.question[old.end() :]
-            yield replace(draft, question=question, answer="", evidence=(), kind="unanswerable")
