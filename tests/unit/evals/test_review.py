@@ -112,6 +112,19 @@ def test_what_makes_no_sense_is_refused(queue: ReviewQueue, database: Database) 
     assert queue.progress().to_review == 5
 
 
+def test_the_last_decision_is_the_last_whatever_the_clock_says(
+    queue: ReviewQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1_000, 0, -1))
+    monkeypatch.setattr("assay.evals.review.time.time_ns", lambda: next(clock))
+    for decision in ("accepted", "rejected", "accepted", "rejected"):
+        queue.decide(CASES[0].digest, decision)
+    assert queue.item(CASES[0].digest).state == "rejected"
+    undone = queue.undo()
+    assert undone is not None
+    assert undone.state == "accepted"
+
+
 _CHILD = """
 import sys
 from assay.evals.review import ReviewQueue

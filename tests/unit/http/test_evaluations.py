@@ -1,5 +1,6 @@
 """The evaluation pages and their API over a real socket: whole, inert, complete over pages, safe to post to."""
 
+import json
 import re
 from dataclasses import replace
 from html import unescape
@@ -73,6 +74,10 @@ async def listed(site, query=""):
         number += 1
 
 
+def id_of(link):
+    return unquote(link.partition("?")[0].rpartition("/cases/")[2])
+
+
 def paths(site):
     first, second = (run.id for run in site.runs)
     hostile = next(case for case in site.cases if case.id.startswith("q8 "))
@@ -138,7 +143,7 @@ async def test_the_list_of_runs_tells_how_each_stands(site):
 
 async def test_all_cases_of_a_run_can_be_reached_page_by_page(site):
     links = await listed(site)
-    ids = [unquote(link.partition("?")[0].rpartition("/cases/")[2]) for link in links]
+    ids = [id_of(link) for link in links]
     assert sorted(ids) == sorted(case.id for case in site.cases)
     questions = {case.id: case.question for case in site.cases}
     for case_id, link in list(zip(ids, links, strict=True))[::7]:
@@ -149,7 +154,8 @@ async def test_cases_are_filtered_and_ordered_by_the_server(site):
     index = site.archive.index(site.runs[1])
     outcomes = dict(index.outcomes)
     assert len(await listed(site, "outcome=failed")) == outcomes["failed"] > 0
-    assert len(await listed(site, "tag=shipping")) == index.tags["shipping"]
+    tagged = [case.id for case in site.cases if "shipping" in case.tags]
+    assert sorted(map(id_of, await listed(site, "tag=shipping"))) == sorted(tagged)
     assert len(await listed(site, urlencode({"tag": site.cases[8].tags[0]}))) == 1
     assert len(await listed(site, "q=no+answer+within")) == outcomes["failed"]  # in the error
     assert len(await listed(site, "q=HALF+OF+IT+STANDS")) > 0  # in a judge's reasons
@@ -272,6 +278,9 @@ async def test_every_answer_of_a_case_is_there_and_the_worst_comes_first(own):
     assert text.index("second") < text.index("first")
     assert "All 3 answers" in text
     assert "wrong" in text.partition("All 3")[0]
+    _, listed_cases, _ = await get(f"{own.url}/api/runs/{live.id}/cases")
+    (one,) = json.loads(listed_cases)["cases"]
+    assert (one["outcome"], one["replica"], one["replicas"], one["text"]) == ("wrong", 1, 3, "second")
 
 
 @pytest.mark.parametrize("name", [".", "..", "a/b c", "q?x=1#y&z", "%2F", "ü\u202e"])
@@ -290,6 +299,8 @@ async def test_a_case_can_be_called_anything(tmp_path, name):
         assert len(links) == 2
         texts = []
         for link in links:
+            # However it is written, a browser would take it for a step up.
+            assert {unquote(step) for step in link.partition("?")[0].split("/")} & {".", ".."} == set()
             status, html, _ = await get(aiohttp.client.URL(url + link, encoded=True))
             assert status == 200
             texts.append(HtmlPage(html).text)
@@ -354,6 +365,22 @@ async def test_a_case_is_fixed_in_its_form_and_what_was_left_alone_stays(own):
     await post(f"{own.url}/cases/{SET}/review", fields)
     fixed = queue.item(case.digest).fixed
     assert fixed == replace(case, question="Until when?\nExactly?", answers=("31 January",))
+
+
+async def test_evidence_given_by_its_place_is_fixed_as_a_quote_only_where_it_was_changed(own):
+    document = own.cases[0].evidence[0].document
+    case = Case(
+        "placed", "What?", evidence=(Evidence(document, start=0, end=20, grade=2), Evidence(document, start=21, end=40))
+    )
+    own.archive.cases.save("placed", [case], "test")
+    page = await page_of(own, "/cases/placed/review")
+    text = own.archive.library().find(document)[1]
+    assert text[:20].strip() in page.text
+    fields = [("case", case.digest), ("decision", "fixed"), ("question", "Which?"), ("document", document)]
+    fields += [("quote", text[:20].strip()), ("document", document), ("quote", text[21:30])]
+    await post(f"{own.url}/cases/placed/review", fields)
+    fixed = ReviewQueue(own.archive.database, "placed").item(case.digest).fixed
+    assert fixed.evidence == (case.evidence[0], Evidence(document, text[21:30].strip()))
 
 
 async def test_a_fix_that_does_not_hold_is_shown_again_with_what_was_written(own):

@@ -63,6 +63,14 @@ def test_cases_of_one_cluster_are_drawn_together_and_shared_clusters_with_both_s
     assert apart.kendall.n == 20
 
 
+def test_a_draw_takes_as_many_clusters_as_there_are() -> None:
+    # Two clusters: in the first set one prefers configuration 0 strongly, the other configuration 1 a little.
+    first = np.array([[1.0, 0.0, 0.0], [0.4, 0.5, 0.0]])
+    second = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    found = rank_agreement(first, second, clusters_first=["a", "b"], clusters_second=["a", "b"])
+    assert found.same_best == pytest.approx(0.75, abs=0.03)  # all but the draws that take the second cluster twice
+
+
 def test_the_interval_covers_the_true_ranking_and_the_ceiling_what_a_faultless_set_reaches() -> None:
     rng = np.random.default_rng(3)
     means = np.linspace(0, 0.5, 6)

@@ -173,4 +173,4 @@ def _holding(results: Iterable[Result], cases: Sequence[Case], text: str) -> Ite
 
 def _state(run: RunRecord) -> tuple[object, ...]:
     """Differs whenever the run has got or replaced a result."""
-    return (run.id,)
+    return run.id, run.results, run.failed, run.paid_calls, run.cached_calls, run.cost_usd, run.finished_ns

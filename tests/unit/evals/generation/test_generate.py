@@ -218,3 +218,62 @@ async def test_what_makes_no_sense_is_refused() -> None:
         await generate(DOCUMENTS, n=1, model=None, embedder=embedder, shares={"multiple": 1})  # type: ignore[dict-item]
     with pytest.raises(BadInput, match="prose"):
         await generate([("a.csv", "", "1,2,3\n" * 50)], n=1, model=None, embedder=embedder)
+
+
+async def test_the_embedded_models_make_cases_and_say_how_weak_they_are() -> None:
+    from assay.models.llama import EmbeddedChat
+    from assay.models.minilm import MiniLMEmbedder
+
+    model, embedder = EmbeddedChat.load(threads=1), MiniLMEmbedder.load()
+    try:
+        made = await generate(DOCUMENTS[:2], n=2, model=model, embedder=embedder, shares={"single": 1})
+    finally:
+        await model.aclose()
+        await embedder.aclose()
+    _check(made)
+    assert len(made.cases) == 2
+    assert made.is_weak
+    assert all("weak-model" in case.tags for case in made.cases)
+    assert "very small model" in made.warning
+
+
+def _paired(request: ChatRequest, *, one_is_enough: bool) -> str:
+    """A strong model asked for questions on two passages, and examined on them."""
+    system, user = (" ".join(message.content.split()) for message in request.messages)
+    harbours = re.findall(r"(The harbour of (\w+) was opened in (\d{4}))", user)
+    years = " and ".join(year for _, _, year in harbours)
+    if "excerpts do not answer it" in system:
+        asked = set(re.findall(r"port of (\w+)", user.split("</question>")[0]))
+        known = {town for _, town, _ in harbours}
+        is_answered = bool(asked & known) if one_is_enough else asked <= known
+        answers = " and ".join(year for _, town, year in harbours if town in asked)
+        return json.dumps({"answered": is_answered, "answer": answers if is_answered else ""})
+    if "from what you know" in system:
+        return json.dumps({"answered": False, "answer": ""})
+    quotes = [quote for quote, _, _ in harbours]
+    if "needs both passages" in system:
+        towns = " and the port of ".join(town for _, town, _ in harbours)
+        return json.dumps({"question": f"When did the port of {towns} start?", "answer": years, "quotes": quotes})
+    question = f"When did the port of {harbours[0][1]} start?"
+    return json.dumps({"question": question, "answer": harbours[0][2], "quotes": quotes[:1]})
+
+
+@pytest.mark.parametrize("one_is_enough", [False, True])
+async def test_questions_on_two_passages_need_both_and_distractors_answer_none(one_is_enough: bool) -> None:
+    model = ScriptedChat(
+        lambda request: _paired(request, one_is_enough=one_is_enough), provider="openai", window=100_000
+    )
+    shares = {"multi": 0.5, "adversarial": 0.5}
+    made = await generate(DOCUMENTS, n=4, model=model, embedder=ScriptedEmbedder(), shares=shares)  # type: ignore[arg-type]
+    _check(made)
+    multi = [case for case in made.cases if "kind:multi" in case.tags]
+    adversarial = [case for case in made.cases if "kind:adversarial" in case.tags]
+    assert len(multi) == (0 if one_is_enough else 2)
+    assert all(len({piece.document for piece in case.evidence}) == 2 for case in multi)
+    assert len(adversarial) == 2
+    assert all(case.evidence[0].document == DOCUMENT_OF[case.answers[0]] for case in adversarial)
+    if one_is_enough:
+        assert made.dropped["unsupported"] > 0
+
+
+DOCUMENT_OF = {str(1901 + place): source for place, (source, _, _) in enumerate(DOCUMENTS)}
