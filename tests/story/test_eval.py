@@ -27,11 +27,11 @@ PARAGRAPHS = {
 QUESTIONS = {
     "Bridges": [
         [("When was the stone bridge of Arden built?", "1142"), ("How many arches has the bridge of Arden?", "seven")],
-        [("Who designed the iron bridge of Marlow?", "William Clark"), ("What colour is the bridge of Marlow?", "green")],
+        [("Who designed the bridge of Marlow?", "William Clark"), ("What colour is the bridge of Marlow?", "green")],
     ],
     "Bread": [
         [("What is bread made of?", "flour, water and salt"), ("How long does sourdough rest?", "eighteen hours")],
-        [("What heated the oven of the baker of Lund?", "birch wood"), ("What did rye bread cost in Lund?", "two copper coins")],
+        [("What heated the oven in Lund?", "birch wood"), ("What did rye bread cost in Lund?", "two copper coins")],
     ],
 }  # fmt: skip
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from assay.errors import Garbled
 from assay.models.embedder import Kind, Vectors
-from assay.models.wellformed import well_formed
 from assay.models.prices import UNKNOWN_PROVIDER
+from assay.models.wellformed import well_formed
 from assay.models.wire import Wire
 
 _PATH = "embeddings"

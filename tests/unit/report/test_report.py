@@ -146,7 +146,7 @@ def test_marked_text_is_all_of_the_text_with_exactly_the_spans_marked(text, span
         if part in {"<mark>", "</mark>"}:
             inside = part == "<mark>"
             continue
-        length = len("".join(Page(part).text))
+        length = len("".join(Page(part).pieces))
         found |= set(range(at, at + length)) if inside else set()
         at += length
     assert found == wanted
