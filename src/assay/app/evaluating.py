@@ -43,8 +43,14 @@ from assay.evals.systems.subject import code_version, subject_of
 from assay.gateway.budget import Budget
 from assay.ledger.database import Database
 from assay.ledger.values import key_of
-from assay.models.chat import ChatModel
+from assay.models.chat import ChatModel, Usage
 from assay.models.embedder import Embedder
+from assay.models.prices import cost_usd
+
+# Tokens of a call from the least to the most, to say beforehand what nobody has measured yet.
+_TOLD_TOKENS = 400  # instructions and question
+_JUDGED_TOKENS = (300, 4_000)
+_VERDICT_TOKENS = (20, 1_000)
 
 
 @dataclass(slots=True)
@@ -60,6 +66,7 @@ class Evaluation:
     settings: Settings
     budget: Budget | None = None
     is_foreign: bool = False
+    judge: ChatModel | None = None
     run_id: str | None = None
 
     @property
@@ -80,6 +87,7 @@ class Evaluation:
             runs=opened.runs,
             values=opened.values,
             concurrency=self.settings.evals.concurrency,
+            judge_call_usd=call_usd(self.judge, prompt=_JUDGED_TOKENS, answer=_VERDICT_TOKENS),
             **self._what(),
         )
 
@@ -149,7 +157,7 @@ async def evaluation(
         async def made(budget: Budget | None, run_id: str | None = None) -> Evaluation:
             behind = Behind(measuring.values, settings, retries=in_force.settings.models.max_retries, budget=budget)
             measured = foreign or await own_system(measuring, workspace, behind)
-            instruments = await _instruments(workspace, settings, behind, stack)
+            instruments, judge = await _instruments(workspace, settings, behind, stack)
             scorers, shown = scorers_for(
                 settings.evals.metrics,
                 kind=measured.kind,
@@ -159,7 +167,7 @@ async def evaluation(
             )
             named = [_checked(scorer, measuring.workspace.database) for scorer in scorers]
             return Evaluation(
-                measuring, chosen, measured, named, shown, gold, settings, budget, foreign is not None, run_id
+                measuring, chosen, measured, named, shown, gold, settings, budget, foreign is not None, judge, run_id
             )
 
         ready = await made(None)
@@ -210,14 +218,29 @@ async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind)
         if origin.kind != "default" and key.split(".")[0] in {*rooms, "models"} and key != RETRIES
     }
     name = " ".join(["assay", *(f"{key}={value}" for key, value in sorted(changed.items()))])
-    free = chat is None or chat.provider == "embedded"
+    # The question's vector and the passages' tokens; the model where one writes.
+    calls = 2.0 if chat is None else 3.0
+    shown = min(settings.models.chat_window, settings.index.k * settings.documents.size + _TOLD_TOKENS)
     return OwnSystem(
         ask,
         name=name,
         subject=subject_of(parts),
         spec={"settings": changed, "parts": parts},
-        expected_cost_usd=(0.0, 0.0) if free else None,
+        expected_cost_usd=call_usd(chat, prompt=(_TOLD_TOKENS, shown), answer=(20, settings.answers.max_tokens)),
+        expected_calls=(calls - 1, calls),
     )
+
+
+def call_usd(
+    model: ChatModel | None, *, prompt: tuple[int, int], answer: tuple[int, int]
+) -> tuple[float, float] | None:
+    """What one call costs, from the fewest tokens to the most; None where the model has no known price."""
+    if model is None:
+        return 0.0, 0.0
+    low, high = (
+        cost_usd(model.provider, model.name, Usage(uncached=prompt[end], output=answer[end])) for end in (0, 1)
+    )
+    return None if low is None or high is None else (low, high)
 
 
 class Located:
@@ -275,8 +298,10 @@ async def _settled(measuring: Measuring, system: System, question: str, *, may_a
     return asked
 
 
-async def _instruments(workspace: Workspace, settings: Settings, behind: Behind, stack: AsyncExitStack) -> Instruments:
-    """The judge and the embedder, loaded only where a metric needs them."""
+async def _instruments(
+    workspace: Workspace, settings: Settings, behind: Behind, stack: AsyncExitStack
+) -> tuple[Instruments, ChatModel | None]:
+    """The judge and the embedder, loaded only where a metric needs them; and the judge, where there is one."""
     wanted = {name.strip() for name in settings.evals.metrics.split(",")}
     judge: ChatModel | None = None
     embedder: Embedder | None = None
@@ -293,7 +318,7 @@ async def _instruments(workspace: Workspace, settings: Settings, behind: Behind,
         assert embedder is not None
         return embedder
 
-    return Instruments(the_judge, the_embedder, settings.evals.criterion)
+    return Instruments(the_judge, the_embedder, settings.evals.criterion), judge
 
 
 def _read(path: Path) -> SettingsInForce:

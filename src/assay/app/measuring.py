@@ -1,7 +1,7 @@
 """Cases, runs and prompts of one workspace, and what is read back of them for people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,26 +9,25 @@ from typing import Any
 
 from assay.answers.prompt import instructions_prompt
 from assay.app.corpus import StoredCorpus
+from assay.app.report.library import Library
 from assay.app.report.page import write_report
 from assay.app.report.view import RunView, run_view
 from assay.app.wiring import Workspace
-from assay.errors import BadInput, NotFound
+from assay.errors import NotFound
 from assay.evals.case import Case
 from assay.evals.cases import CaseStore, read_cases
 from assay.evals.columns import rows_of
 from assay.evals.diff import Diff, diff
-from assay.evals.gold import resolve
 from assay.evals.history import history
 from assay.evals.judges.prompts import prompts as judge_prompts
 from assay.evals.prompts import PromptStore
 from assay.evals.result import Result
 from assay.evals.runs import RunRecord, Runs
 from assay.evals.scoreboard import Scoreboard, scoreboard
-from assay.evals.scorer import Gold
 from assay.ledger.values import Values
 from assay.models.prompt import Prompt
 
-_LIMITED = "limit"  # the origin of sets that are the beginning of another
+_LIMITED = "the first of a set"  # the origin of sets that are the beginning of another
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +142,13 @@ class Measuring:
                 line["error"] = result.error
             yield line
 
-    def gold_of(self, cases: Sequence[Case]) -> Callable[[Case], tuple[Gold, ...]]:
-        """Gold of cases in the documents as they are now; as the case says where they are gone or have changed."""
-        corpus = StoredCorpus(self.workspace.store)
-
-        def find(case: Case) -> tuple[Gold, ...]:
-            try:
-                return resolve(case, corpus)
-            except BadInput:
-                return tuple(Gold(piece.document, piece.quote, grade=piece.grade) for piece in case.evidence)
-
-        return find
-
     def view(self, record: RunRecord) -> RunView:
         """A run as report and page show it."""
         cases = self.cases_of(record)
         others = self.runs.list(200, set_digest=record.spec.set_digest)
-        return run_view(self.runs, record, cases, gold_of=self.gold_of(cases), history=tuple(history(others).items()))
+        return run_view(
+            self.runs, record, cases, gold_of=Library(self.workspace.store).gold, history=tuple(history(others).items())
+        )
 
     def write_report(self, record: RunRecord, path: Path | None = None) -> Path:
         """Write the HTML report of a run, by default into the workspace; where it is."""

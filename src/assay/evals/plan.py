@@ -103,8 +103,13 @@ def plan(
     set_name: str = "",
     replicas: int = 1,
     concurrency: int = 8,
+    judge_call_usd: tuple[float, float] | None = None,
 ) -> Plan:
-    """The plan of `evaluate` with the same arguments. Reads the ledger and asks nothing of system and judges."""
+    """The plan of `evaluate` with the same arguments. Reads the ledger and asks nothing of system and judges.
+
+    Where nothing was measured yet, calls are those that system and judges declare (`expected_calls`, the least and the
+    most for a case), and `judge_call_usd` bounds what one call of a judge costs (None: unpriced).
+    """
     spec = spec_of(system, cases, scorers=scorers, set_digest=set_digest, set_name=set_name, replicas=replicas)
     questions = len(cases) * replicas
     unfinished = runs.unfinished(spec)
@@ -114,11 +119,13 @@ def plan(
     left = questions - finished
     recent = runs.list(_RUNS_LOOKED_AT)
     pilot = _pilot(runs, [run for run in recent if _same_system(run.spec, spec)])
+    # Another setting of the same system is no measure of its cost, but of its time it is the best there is.
+    similar = pilot if pilot.results else _pilot(runs, [run for run in recent if _similar(run.spec, spec)])
     same_judges = [run for run in recent if _judges_of(spec) and _judges_of(run.spec) == _judges_of(spec)]
     judge_pilot = _pilot(runs, same_judges, judged=True)
     judged = min(cached, max((_settled(run) for run in same_judges if _same_outputs(run.spec, spec)), default=0))
-    made = _system_figures(system, pilot.results, left - cached)
-    judging = _judge_figures(scorers, judge_pilot.results, left - judged)
+    made = _system_figures(system, pilot.results, similar.results, left - cached)
+    judging = _judge_figures(scorers, judge_pilot.results, left - judged, call_usd=judge_call_usd)
     judges = tuple(dict.fromkeys(scorer.judge.name for scorer in scorers if scorer.judge))
     bills = [bill for bill in (made.cost_usd, judging.cost_usd) if bill is not None]
     unpriced = [system.name] * (made.cost_usd is None) + [*judges] * (judging.cost_usd is None)
@@ -140,7 +147,7 @@ def plan(
         judge_calls=judging.calls,
         cost_usd=None if not bills else sum(bills[1:], bills[0]),
         unpriced=tuple(unpriced),
-        seconds=_seconds(made, judging, pilot.concurrency, concurrency),
+        seconds=_seconds(made, judging, similar.concurrency, concurrency),
         pilot=len(pilot.results),
         judge_pilot=len(judge_pilot.results),
         detectable={share: detectable(len(cases), share) for share in DISCORDANCES},
@@ -205,30 +212,47 @@ def _same_system(one: RunSpec, other: RunSpec) -> bool:
     return one.subject == other.subject and (one.subject is not None or one.system == other.system)
 
 
+def _similar(one: RunSpec, other: RunSpec) -> bool:
+    return one.kind == other.kind and one.system.split()[0] == other.system.split()[0]
+
+
 def _judges_of(spec: RunSpec) -> set[str]:
     return {scorer["digest"] for scorer in spec.scorers if scorer["judge"]}
 
 
-def _system_figures(system: System, pilot: Sequence[Result], n: int) -> _Figures:
+def _system_figures(system: System, pilot: Sequence[Result], similar: Sequence[Result], n: int) -> _Figures:
     if not n:
         return _NOTHING
     declared: tuple[float, float] | None = getattr(system, "expected_cost_usd", None)
     costs = [one.cost_usd for one in pilot if one.cost_usd is not None]
-    if pilot and len(costs) == len(pilot):
-        cost: Range | None = _total(costs, n)
-    else:
-        cost = None if declared is None else Range(declared[0] * n, sum(declared) / 2 * n, declared[1] * n)
-    if not pilot:
-        return _Figures(None, cost, None)
+    cost = _total(costs, n) if pilot and len(costs) == len(pilot) else _declared(declared, n)
     calls = [float(one.output.calls) for one in pilot if one.output]
-    return _Figures(_total(calls, n), cost, _total([one.latency_ms for one in pilot], n))
+    return _Figures(
+        _total(calls, n) if calls else _declared(getattr(system, "expected_calls", None), n),
+        cost,
+        _total([one.latency_ms for one in similar], n) if similar else None,
+    )
 
 
-def _judge_figures(scorers: Sequence[Scorer], pilot: Sequence[Result], n: int) -> _Figures:
-    if not n or not any(scorer.judge for scorer in scorers):
+def _declared(bounds: tuple[float, float] | None, n: int) -> Range | None:
+    """What `n` cases take by what is declared for one."""
+    return None if bounds is None else Range(bounds[0] * n, sum(bounds) / 2 * n, bounds[1] * n)
+
+
+def _judge_figures(
+    scorers: Sequence[Scorer], pilot: Sequence[Result], n: int, *, call_usd: tuple[float, float] | None
+) -> _Figures:
+    judges = [scorer for scorer in scorers if scorer.judge]
+    if not n or not judges:
         return _NOTHING
     if not pilot:
-        return _Figures(None, None, None)
+        bounds: list[tuple[float, float] | None] = [getattr(judge, "expected_calls", None) for judge in judges]
+        known = [pair for pair in bounds if pair is not None]
+        if len(known) < len(bounds):
+            return _Figures(None, None, None)
+        low, high = sum(pair[0] for pair in known), sum(pair[1] for pair in known)
+        cost = None if call_usd is None else _declared((low * call_usd[0], high * call_usd[1]), n)
+        return _Figures(_declared((low, high), n), cost, None)
     # A case whose judgement was partly cached tells what one call costs, not what a case costs.
     per_case = [
         None if one.judge_cost_usd is None else one.judge_cost_usd * one.judge_calls / one.judge_paid_calls
@@ -252,9 +276,10 @@ def _total(measured: Sequence[float], n: int) -> Range:
 
 def _seconds(made: _Figures, judging: _Figures, then: int, now: int) -> Range | None:
     """Wall-clock time. More at once than when it was measured may go faster, or only queue: that is the range."""
-    if made.milliseconds is None or judging.milliseconds is None:
+    if made.milliseconds is None:
         return None
-    low, expected, high = made.milliseconds + judging.milliseconds
+    # Of judges that were never timed the plan says so in words.
+    low, expected, high = made.milliseconds + (judging.milliseconds or Range(0, 0, 0))
     slower, faster = min(then, now), max(then, now)
     at_once = now if now < then else then
     return Range(low / 1000 / faster, expected / 1000 / at_once, high / 1000 / slower)
@@ -311,6 +336,8 @@ def _cost_lines(plan: Plan) -> list[str]:
     if plan.unpriced:
         lines.append(f"NO KNOWN PRICE: {', '.join(plan.unpriced)}: what they cost is not in any figure here")
     time = "not known before the first answers" if plan.seconds is None else _shown(plan.seconds, "{:.0f} s")
+    if plan.seconds is not None and plan.judges and plan.judge_calls is not None and not plan.judge_pilot:
+        time += " and the judges' time, not known before the first judgements"
     return [*lines, f"time: {time}"]
 
 

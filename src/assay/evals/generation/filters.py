@@ -21,6 +21,7 @@ LEAST_KNOWN_SHARE = 0.6
 _SHORT_RUN_WORDS = 4  # "What is the capital of X?" shares most of its few words with any text that answers it
 
 _LEAST_WORDS, _MOST_WORDS = 3, 45
+_WITHOUT_BLANKS = re.compile("[\u2e80-\u9fff\u0e00-\u0eff]")  # scripts that do not part words
 _OPENING = re.compile(
     r"(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|may|might|must|name|list|ist|sind|waren?|"
     r"hat|haben|kann|können)\b",
@@ -71,9 +72,9 @@ def malformed(question: str) -> str | None:
     found = words(question)
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in question):
         return "control characters"
-    if not _LEAST_WORDS <= len(found) <= _MOST_WORDS:
+    if len(found) > _MOST_WORDS or (len(found) < _LEAST_WORDS and not _WITHOUT_BLANKS.search(question)):
         return f"{len(found)} words"
-    if not question.rstrip().endswith("?") or question.count("?") > 1:
+    if not question.rstrip().endswith(("?", "？")) or question.count("?") + question.count("？") > 1:
         return "not one question mark at its end"
     if (seen := _MARKUP.search(question)) is not None:
         return seen.group()
@@ -91,7 +92,7 @@ def ambiguous(question: str) -> str | None:
     if (seen := _DEICTIC.search(question)) is not None:
         return seen.group()
     said = set(content_stems(question)) - STOP_WORDS - _UNSAID
-    if not any(len(word) > 2 or word.isdigit() for word in said):
+    if not any(len(word) > 1 and word.isalpha() for word in said):
         return "no words that carry meaning"
     named = asking.names(question)
     is_vague = len(said) < _LEAST_SAID and not named and not asking.numbers(question)

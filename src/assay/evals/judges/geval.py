@@ -73,6 +73,7 @@ class GEval:
         self._criterion, self._given = criterion.strip(), tuple(steps)
         self._scale, self._shown = scale, tuple(part for part in _SHOWN if part in shown)
         self._samples, self._temperature, self._metric = samples, temperature, metric
+        self.expected_calls = (1.0, float(samples))
         self._writing = asyncio.Lock()
         self._written: tuple[str, ...] | None = None
         self.metrics = (metric,)

@@ -73,6 +73,8 @@ _VERDICT_SCHEMA = object_of(reason=TEXT, verdict=FLAG)
 class Faithfulness:
     """The share of the answer's statements that its passages support. Two calls a case."""
 
+    expected_calls = (2.0, 2.0)
+
     metrics = ("faithfulness",)
 
     def __init__(self, model: ChatModel, *, attempts: int = ATTEMPTS) -> None:
@@ -137,6 +139,7 @@ class AnswerRelevancy:
     ) -> None:
         self._judge = Judge(model, attempts)
         self._embedder, self._questions, self._temperature = embedder, questions, temperature
+        self.expected_calls = (questions + 1.0, questions + 1.0)
         self.judge: Instrument | None = self._judge.instrument("answer_relevancy", QUESTION)
         self.digest = self._judge.digest(
             "answer_relevancy/1", QUESTION, questions=questions, temperature=temperature, embedder=embedder.digest
@@ -198,6 +201,8 @@ class ContextPrecision:
     is another metric, `context_utilization`.
     """
 
+    expected_calls = (1.0, 10.0)
+
     def __init__(
         self, model: ChatModel, *, against: Literal["reference", "answer"] = "reference", attempts: int = ATTEMPTS
     ) -> None:
@@ -242,6 +247,8 @@ class ContextPrecision:
 
 class ContextRecall:
     """The share of the reference answer's statements that the passages hold. One call a case."""
+
+    expected_calls = (1.0, 1.0)
 
     metrics = ("context_recall",)
 

@@ -57,6 +57,8 @@ class Rubric:
     none: fewer than two levels, a score outside [0, 1].
     """
 
+    expected_calls = (1.0, 2.0)
+
     def __init__(
         self,
         model: ChatModel,

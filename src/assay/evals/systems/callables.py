@@ -69,6 +69,7 @@ class CallableSystem:
         self.kind: Kind = "retriever" if returns == "passages" else "answerer"
         self.undecided = returns is None
         cost = options.cost_usd_per_question
+        self.expected_calls = (1.0, 1.0)
         self.expected_cost_usd = None if cost is None else (cost, cost)
         self.name = _with_settings(self._who, {key: given.effective.get(key) for key in settings or {}})
         self.spec: Mapping[str, Any] = {

@@ -64,6 +64,7 @@ class OpenAISystem:
             self.spec["model"] = self._model
         self.identity = subject_of({"openai": self.spec})
         self.subject = self.identity if spec.version else None
+        self.expected_calls = (1.0, 1.0)
         self.expected_cost_usd = self._expected()
 
     async def __call__(self, question: str) -> Output:

@@ -33,11 +33,13 @@ class OwnSystem:
         subject: str | None,
         spec: Mapping[str, Any] | None = None,
         expected_cost_usd: tuple[float, float] | None = None,
+        expected_calls: tuple[float, float] | None = None,
         close: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self.name, self.subject = name, subject
         self.spec = {"kind": "own", **(spec or {})}
         self.expected_cost_usd = expected_cost_usd
+        self.expected_calls = expected_calls
         self._ask = ask
         self._close = close
 

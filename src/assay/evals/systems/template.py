@@ -56,6 +56,7 @@ class HttpSystem:
         self._who = spec.name or server_of(self._asked("question").url)
         self.name = self._who
         self.kind: Literal["answerer", "retriever"] = "retriever" if self._reader.only_passages else "answerer"
+        self.expected_calls = (1.0, 1.0)
         self.expected_cost_usd = None if self._cost_usd is None else (self._cost_usd, self._cost_usd)
         self.spec = spec.model_dump(mode="json", exclude_defaults=True) | {"kind": "http"}
         self.identity = subject_of({"http": self.spec})

@@ -38,6 +38,7 @@ def _draft(question: str, answer: str = "1932", *, excerpt: Excerpt | None = Non
         ("What does the study say about Lund?", "ambiguous"),
         ("Where was he born in those days?", "ambiguous"),
         ("What is the thing?", "ambiguous"),
+        ("What was the 1980s?", "ambiguous"),
         ("What does the city include?", "ambiguous"),
         ("Which year, 1932 or another, saw Lund's harbour?", "answer_in_question"),
         ("Who knows when the harbour of Lund was opened in all?", "leaks"),
@@ -55,6 +56,7 @@ def test_a_bad_question_is_dropped_and_why_is_said(question: str, reason: str) -
     [
         "When did ships first dock at Lund?",
         "What is DECnet?",
+        "隆德港是什么时候开放的？",
         "Which mayor opened Lund's harbour, and when did she do it?",
         "Is the harbour of Malmö older than Lund's?",
         "Wann wurde der Hafen von Lund eröffnet?",

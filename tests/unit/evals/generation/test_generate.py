@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from assay.documents.document import Passage
 from assay.errors import BadInput, LimitReached, TimedOut
 from assay.evals.generation.generate import generate
 from assay.evals.generation.generated import Generated, GenerationProgress
 from assay.gateway.cache import CachedChat
+from assay.index.hit import Hit
 from assay.ledger.database import open_database, sqlite_url
 from assay.ledger.values import Values
 from assay.models.chat import ChatRequest
@@ -208,6 +210,39 @@ async def test_questions_of_documents_held_out_have_no_answer_here() -> None:
     assert len(made.cases) == 2
     assert {case.cluster for case in made.cases} <= {source for source, _, _ in DOCUMENTS[4:]}
     assert all(not case.answerable and not case.evidence for case in made.cases)
+
+
+class OneDocument:
+    """A retriever that always finds the first `k` times the same passage."""
+
+    def __init__(self, source: str) -> None:
+        text = TEXTS[source]
+        self._hit = Hit(Passage("d", 0, 0, len(text), text), source, "", 1.0)
+
+    async def search(
+        self, question: str, *, k: int | None = None, mode: object = None, where: object = None
+    ) -> list[Hit]:
+        return [self._hit]
+
+
+async def test_a_retriever_may_have_to_find_the_evidence_and_looks_for_answers_that_should_not_be() -> None:
+    arguments = {"n": 4, "model": None, "embedder": ScriptedEmbedder(), "found_within": 3}
+    retriever = OneDocument("lund.md")
+    found = await generate(DOCUMENTS, shares={"single": 1}, retriever=retriever, **arguments)  # type: ignore[arg-type]
+    assert found.cases
+    assert {case.evidence[0].document for case in found.cases} == {"lund.md"}
+    assert found.dropped["not_retrieved"] > 0
+    assert not any("drawn excerpts" in line for line in found.skipped)
+    # Questions of a document "held out" that the retriever finds after all.
+    lost = await generate(
+        DOCUMENTS[1:],
+        shares={"unanswerable": 1},
+        held_out=DOCUMENTS[:1],
+        retriever=retriever,
+        **arguments,  # type: ignore[arg-type]
+    )
+    assert lost.dropped["answered_elsewhere"] > 0
+    assert all(case.cluster != "lund.md" for case in lost.cases)
 
 
 async def test_what_makes_no_sense_is_refused() -> None:
