@@ -188,3 +188,11 @@ def test_scores_go_to_compare(folder: Path) -> None:
         (folder / name).write_text(lines.stdout)
     compared = assay(folder, "compare", "a.jsonl", "b.jsonl", "--json")
     assert compared["n"] == 8
+
+
+def test_a_cut_the_documents_do_not_have_is_refused(folder: Path) -> None:
+    refused = run(folder, "eval", "--set", "documents.size=64", "--limit", "2")
+    assert refused.returncode == 2
+    assert "cut otherwise" in refused.stderr
+    same = run(folder, "eval", "--set", "documents.size=200", "--limit", "2", "--json")
+    assert same.returncode == 0, same.stderr

@@ -22,7 +22,7 @@ from assay.app.corpus import StoredCorpus
 from assay.app.measuring import Chosen, Measuring
 from assay.app.settings import Settings, SettingsInForce, load_settings
 from assay.app.wiring import Workspace
-from assay.errors import NotFound
+from assay.errors import BadSetting, NotFound
 from assay.evals.cached_retriever import CachedRetriever
 from assay.evals.engine import evaluate, spec_of
 from assay.evals.gold import Corpus, locate, resolve_all
@@ -41,12 +41,14 @@ from assay.evals.systems.parse import OwnSettings, parse_system
 from assay.evals.systems.probe import probe
 from assay.evals.systems.subject import code_version, subject_of
 from assay.gateway.budget import Budget
+from assay.index.ingest import cut_with
 from assay.ledger.database import Database
 from assay.ledger.values import key_of
 from assay.models.chat import ChatModel, Usage
 from assay.models.embedder import Embedder
 from assay.models.prices import cost_usd
 
+_CUTTING = ("documents.cut", "documents.size", "documents.overlap")
 # Tokens of a call from the least to the most, to say beforehand what nobody has measured yet.
 _TOLD_TOKENS = 400  # instructions and question
 _JUDGED_TOKENS = (300, 4_000)
@@ -182,9 +184,19 @@ async def evaluation(
 
 
 async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind) -> System:
-    """Assay's own answers under the settings of `workspace`, metered and cached."""
+    """Assay's own answers under the settings of `workspace`, metered and cached.
+
+    Raises BadSetting where a flag sets how documents are cut and the documents at hand were cut otherwise.
+    """
     settings = workspace.settings
-    embedder = behind.embedder(await workspace.embedder())
+    bare = await workspace.embedder()
+    embedder = behind.embedder(bare)
+    flagged = [key for key in _CUTTING if workspace.in_force.origins[key].kind == "flag"]
+    if flagged and not await asyncio.to_thread(cut_with, workspace.store, settings.documents, bare):
+        raise BadSetting(
+            f"{flagged[0]} is set, but the documents of this workspace were cut otherwise.",
+            hint="Ingest them with the same --set in a workspace of its own (ASSAY_HOME), and measure there.",
+        )
     chat = await workspace.chat_in_use()
     model = None if chat is None else behind.chat(chat)
     retriever = await workspace.retriever_with(embedder)

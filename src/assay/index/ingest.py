@@ -30,6 +30,7 @@ from assay.models.embedder import Embedder, Vectors
 
 _EMBEDDED_AT_ONCE = 128  # what a kill can cost, times the batches at once
 _BATCHES_AT_ONCE = 2
+_SAMPLED = 20  # documents looked at to see how all of them were cut
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -286,6 +287,26 @@ def _recipe(
         "metadata": sorted(metadata.items()),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def cut_with(store: Store, settings: DocumentSettings, embedder: Embedder) -> bool:
+    """Whether some of the documents were cut under these settings; True where there are none.
+
+    Metadata given at ingest is part of a recipe and cannot be told from a reader's: the usual ones are tried.
+    """
+    rows = store.documents(limit=_SAMPLED)
+    known = store.known([row.source for row in rows])
+    for row in rows:
+        titled = {"\x00title": row.title}
+        for metadata in (
+            {},
+            titled,
+            {**store.document(row.id).metadata},
+            {**store.document(row.id).metadata, **titled},
+        ):
+            if known[row.source].recipe == _recipe(settings, embedder, groups=row.groups, metadata=metadata):
+                return True
+    return not rows
 
 
 def _itself(value: T) -> T:
