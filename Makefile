@@ -33,7 +33,7 @@ reference: ## write the generated reference
 	$(BIN)/python -m docs.reference
 
 test: ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 format: ## format the code
 	$(BIN)/ruff format src tests benchmarks

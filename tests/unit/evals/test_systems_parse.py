@@ -36,6 +36,7 @@ number = 7
 def folder(tmp_path, monkeypatch):
     """A user's folder with a module that no other test has imported."""
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_bot", raising=False)  # the documentation's examples have one too
     before = set(sys.modules)
     (tmp_path / "my_bot.py").write_text(BOT)
     yield tmp_path
