@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 
 from assay.app.behind import Behind, paced
+from assay.app.corpus import StoredCorpus
 from assay.app.measuring import Measuring
 from assay.app.settings import SettingsInForce
 from assay.errors import NotFound
@@ -13,6 +14,7 @@ from assay.evals.columns import Columns, rows_of
 from assay.evals.generation.generate import generate
 from assay.evals.generation.generated import Generated, GenerationProgress
 from assay.evals.runs import RunRecord
+from assay.evals.set_audit import SetAudit, audit_set
 from assay.index.store import Store
 from assay.models.chat import ChatModel
 
@@ -54,6 +56,11 @@ def audit_sets(measuring: Measuring, synthetic: str, human: str, *, metric: str)
     """Whether a set ranks the systems measured on it as another does: the newest finished run of each on both."""
     tables = [_table(measuring, name, metric) for name in (synthetic, human)]
     return audit(*tables, metric=metric)
+
+
+def look_at_set(measuring: Measuring, name: str) -> SetAudit:
+    """How near a set's questions stand to the words of their evidence, and what else can be told without runs."""
+    return audit_set(measuring.cases.load(name), corpus=StoredCorpus(measuring.workspace.store))
 
 
 def _table(measuring: Measuring, name: str, metric: str) -> ScoreTable:

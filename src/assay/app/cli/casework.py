@@ -80,20 +80,29 @@ def review_command(name: str, result: str | None) -> None:
     with_measuring((), work)
 
 
-@click.command("audit", short_help="Does a synthetic set rank systems as people's questions do?")
-@click.argument("synthetic")
-@click.argument("human")
+@click.command("audit", short_help="How far can a set be trusted; does it rank systems as another does?")
+@click.argument("name")
+@click.argument("human", required=False)
 @click.option("--metric", default="mrr", show_default=True, help="The score that ranks.")
 @json_option
-def audit_command(synthetic: str, human: str, metric: str, as_json: bool) -> None:
-    """Does the set SYNTHETIC rank systems as the set HUMAN does?
+def audit_command(name: str, human: str | None, metric: str, as_json: bool) -> None:
+    """How far can the set NAME be trusted, and does it rank systems as the set HUMAN does?
 
-    Compares the newest finished run of each system that was measured on both; four or more are needed.
+    Alone: how near its questions stand to the words of their evidence, and what else needs no run. With HUMAN: the
+    newest finished run of each system that was measured on both is compared; four systems or more are needed.
     """
-    from assay.app.casework import audit_sets
+    from assay.app.casework import audit_sets, look_at_set
     from assay.app.cli.runs import with_measuring
 
-    found = with_measuring((), lambda opened: audit_sets(opened, synthetic, human, metric=metric))
+    if human is None:
+        seen = with_measuring((), lambda opened: look_at_set(opened, name))
+        if as_json:
+            output.emit_json(seen.as_json())
+        else:
+            for sentence in seen.sentences:
+                output.console().print(sentence, markup=False)
+        return
+    found = with_measuring((), lambda opened: audit_sets(opened, name, human, metric=metric))
     if as_json:
         output.emit_json(found.as_json())
         return
@@ -102,8 +111,8 @@ def audit_command(synthetic: str, human: str, metric: str, as_json: bool) -> Non
     width = max(map(len, found.configurations))
     screen.print(f"\n{'':<{width}}  synthetic  human   ({metric})", style="bold", markup=False)
     means = zip(found.configurations, found.synthetic_means, found.human_means, strict=True)
-    for name, one, other in sorted(means, key=lambda row: -row[2]):
-        screen.print(f"{output.on_one_line(name):<{width}}  {one:>9.3f}  {other:.3f}", markup=False)
+    for system, one, other in sorted(means, key=lambda row: -row[2]):
+        screen.print(f"{output.on_one_line(system):<{width}}  {one:>9.3f}  {other:.3f}", markup=False)
 
 
 class _Bar:
