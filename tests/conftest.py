@@ -14,8 +14,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from assay.ledger.database import Database, open_database, sqlite_url
+
+# A busy machine is no failure: no test of ours is timed.
+settings.register_profile("assay", deadline=None)
+settings.load_profile("assay")
 
 
 @pytest.fixture(scope="session")
