@@ -169,6 +169,7 @@ def test_a_filter_applies_at_once_and_stays_in_the_address(open_page: Open, shar
     page.get_by_label("Outcome").select_option("failed")
     expect(page).to_have_url(re.compile(r"\?outcome=failed#cases$"))
     expect(page.locator(".case-rows li")).to_have_count(failed)
+    page.wait_for_load_state()  # keys work once the script is there
     page.keyboard.press("/")
     expect(page.get_by_label("Find")).to_be_focused()
     page.keyboard.type("item 7")
