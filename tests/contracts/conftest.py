@@ -165,8 +165,11 @@ def _vector(text: str) -> list[float]:
 
 @pytest.fixture(scope="session")
 def embedded_chat() -> EmbeddedChat:
-    """Loaded once; it belongs to no event loop."""
-    model = chat_model(ModelSettings())
+    """Loaded once; it belongs to no event loop.
+
+    On one thread: llama.cpp's threads wait for each other, and another test file has the second core.
+    """
+    model = chat_model(ModelSettings(threads=1))
     assert isinstance(model, EmbeddedChat)
     return model
 
