@@ -1,4 +1,4 @@
-"""XQuAD and CLAPNQ end to end with the embedded models: imported, evaluated and scored as a user would.
+"""XQuAD and CLAPNQ end to end with the embedded models. Cases are made in code; XQuAD's evidence is the first place found.
 
     python benchmarks/evals/endtoend.py xquad clapnq
 

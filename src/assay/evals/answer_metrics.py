@@ -11,20 +11,16 @@ What counts where:
   the share of pieces found (`gold.is_found`) by the characters of all citations together; declining finds none.
 - `declined_when_it_should` applies to unanswerable cases, `answered_when_it_could` to answerable ones.
 
-The risk-coverage curve orders answers by the system's confidence: how wrong it is where it answers only its most
-confident share. Proved by `tests/unit/evals/test_answer_metrics.py` and `tests/oracles/test_answer_metrics.py`.
+The risk-coverage curve over all answers of a run is `assay.stats.risk_coverage`. Proved by `tests/unit/evals/test_answer_metrics.py` and `tests/oracles/test_answer_metrics.py`.
 """
 
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Mapping
 
 from assay.evals.case import Case
 from assay.evals.gold import held, is_found, is_relevant, is_whole, length, length_of
 from assay.evals.output import Output
-from assay.evals.scorer import Gold, Instrument, Score, Scorer
+from assay.evals.scorer import Gold, Instrument, Score
 from assay.evals.similarity import (
     LONGEST,
     best,
@@ -138,66 +134,9 @@ class DeclineScorer:
         return {"declined_when_it_should": Score(float(output.declined))}
 
 
-def answer_scorers(*, embedder: Embedder | None = None, citations_expected: bool = True) -> tuple[Scorer, ...]:
-    """Every answer metric without a judge; embedding similarity where there is an embedder."""
-    similarity = () if embedder is None else (EmbeddingSimilarity(embedder),)
-    return (TextScorer(), *similarity, CitationScorer(citations_expected=citations_expected), DeclineScorer())
-
-
 def compared(output: Output) -> str:
     """The answer as text metrics take it: empty where declined, without markers where there are citations."""
     if output.declined:
         return ""
     text = output.text[:LONGEST]
     return _MARKER.sub("", text) if output.citations else text
-
-
-@dataclass(frozen=True, slots=True)
-class RiskPoint:
-    """Answering only the most confident `coverage` of cases, those from `threshold` on, errs by `risk` on average."""
-
-    coverage: float
-    risk: float
-    threshold: float
-
-
-def risk_coverage(confidences: Sequence[float], correct: Sequence[float]) -> list[RiskPoint]:
-    """The risk-coverage curve (El-Yaniv and Wiener 2010), from the most confident on, a point per distinct confidence.
-
-    `correct` are scores in [0, 1]; the risk is one minus their mean. Raises ValueError for unequal lengths or a
-    confidence that is no number.
-    """
-    points: list[RiskPoint] = []
-    answered, errors = 0, 0.0
-    for threshold, group in _by_confidence(confidences, correct):
-        answered += len(group)
-        errors += sum(1 - score for score in group)
-        points.append(RiskPoint(answered / len(correct), errors / answered, threshold))
-    return points
-
-
-def aurc(confidences: Sequence[float], correct: Sequence[float]) -> float:
-    """Area under the risk-coverage curve, in [0, 1], lower is better: the mean, over n, of the risk of answering the n
-    most confident (Geifman and El-Yaniv 2018). Cases of equal confidence count as their mean over every order.
-
-    Raises ValueError without cases, and as `risk_coverage` does.
-    """
-    if not correct:
-        raise ValueError("aurc needs at least one case")
-    answered, errors, total = 0, 0.0, 0.0
-    for _, group in _by_confidence(confidences, correct):
-        wrong = sum(1 - score for score in group) / len(group)
-        for _ in group:
-            answered += 1
-            errors += wrong
-            total += errors / answered
-    return total / answered
-
-
-def _by_confidence(confidences: Sequence[float], correct: Sequence[float]) -> list[tuple[float, list[float]]]:
-    if len(confidences) != len(correct):
-        raise ValueError(f"{len(confidences)} confidences do not fit {len(correct)} scores")
-    if any(math.isnan(confidence) for confidence in confidences):
-        raise ValueError("a confidence is NaN")
-    ordered = sorted(zip(confidences, correct, strict=True), key=lambda pair: -pair[0])
-    return [(value, [score for _, score in group]) for value, group in groupby(ordered, key=lambda pair: pair[0])]

@@ -1,7 +1,5 @@
-"""Answer metrics without a judge: what applies to which case, what a decline is worth, and the risk-coverage curve."""
+"""Answer metrics without a judge: what applies to which case, and what a decline is worth."""
 
-import itertools
-import random
 import time
 from dataclasses import replace
 
@@ -11,12 +9,8 @@ from assay.evals.answer_metrics import (
     CitationScorer,
     DeclineScorer,
     EmbeddingSimilarity,
-    RiskPoint,
     TextScorer,
-    answer_scorers,
-    aurc,
     compared,
-    risk_coverage,
 )
 from assay.evals.case import Case
 from assay.evals.output import Cited, Output
@@ -34,10 +28,9 @@ async def values(scorer, case, output, gold=()):
 
 
 def test_every_scorer_is_one_and_names_its_version():
-    scorers = answer_scorers(embedder=ScriptedEmbedder())
+    scorers = (TextScorer(), EmbeddingSimilarity(ScriptedEmbedder()), CitationScorer(), DeclineScorer())
     assert all(isinstance(scorer, Scorer) and scorer.judge is None for scorer in scorers)
     assert len({scorer.digest for scorer in scorers}) == len(scorers)
-    assert len(answer_scorers()) == len(scorers) - 1
     names = [name for scorer in scorers for name in scorer.metrics]
     assert len(set(names)) == len(names) == 10
 
@@ -144,37 +137,3 @@ async def test_declining_where_it_should_and_answering_where_it_could():
     assert await values(scorer, ANSWERABLE, Output(text="x")) == {"answered_when_it_could": 1}
     assert await values(scorer, UNANSWERABLE, DECLINED) == {"declined_when_it_should": 1}
     assert await values(scorer, UNANSWERABLE, Output(text="x")) == {"declined_when_it_should": 0}
-
-
-def test_the_risk_coverage_curve_worked_by_hand():
-    points = risk_coverage([0.9, 0.8, 0.8, 0.1], [1, 0, 1, 0.5])
-    assert points == [RiskPoint(0.25, 0, 0.9), RiskPoint(0.75, 1 / 3, 0.8), RiskPoint(1, 1.5 / 4, 0.1)]
-    # Coverage 2 of 4 answers one of the two equally confident ones: half an error on average.
-    assert aurc([0.9, 0.8, 0.8, 0.1], [1, 0, 1, 0.5]) == pytest.approx((0 + 0.5 / 2 + 1 / 3 + 1.5 / 4) / 4)
-
-
-def test_equal_confidences_count_as_the_mean_over_every_order():
-    chance = random.Random(1)
-    for _ in range(20):
-        confidences = [chance.choice([0.2, 0.5, 0.9]) for _ in range(6)]
-        correct = [chance.choice([0.0, 1.0, 0.5]) for _ in range(6)]
-        areas = []
-        for order in itertools.permutations(range(6)):
-            ranked = sorted(order, key=lambda place: -confidences[place])
-            risks = [sum(1 - correct[place] for place in ranked[: n + 1]) / (n + 1) for n in range(6)]
-            areas.append(sum(risks) / 6)
-        assert aurc(confidences, correct) == pytest.approx(sum(areas) / len(areas))
-
-
-def test_confidence_that_orders_rightly_has_the_least_area():
-    correct = [1.0] * 7 + [0.0] * 3
-    right, blind, wrong = (aurc(c, correct) for c in (range(10, 0, -1), [1] * 10, range(10)))
-    assert blind == pytest.approx(0.3)
-    assert right < blind < wrong
-
-
-def test_bad_curves_are_refused():
-    for confidences, correct in (([1.0], []), ([], []), ([float("nan")], [1.0])):
-        with pytest.raises(ValueError, match=r"fit|least|NaN"):
-            aurc(confidences, correct)
-    assert risk_coverage([], []) == []
