@@ -1,4 +1,4 @@
-"""XQuAD and CLAPNQ end to end with the embedded models. Cases are made in code; XQuAD's evidence is the first place found.
+"""XQuAD and CLAPNQ end to end with the embedded models. Cases are made in code: XQuAD's evidence is the first match.
 
     python benchmarks/evals/endtoend.py xquad clapnq
 

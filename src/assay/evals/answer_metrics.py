@@ -11,7 +11,8 @@ What counts where:
   the share of pieces found (`gold.is_found`) by the characters of all citations together; declining finds none.
 - `declined_when_it_should` applies to unanswerable cases, `answered_when_it_could` to answerable ones.
 
-The risk-coverage curve over all answers of a run is `assay.stats.risk_coverage`. Proved by `tests/unit/evals/test_answer_metrics.py` and `tests/oracles/test_answer_metrics.py`.
+The risk-coverage curve over all answers of a run is `assay.stats.risk_coverage`. Proved by
+`tests/unit/evals/test_answer_metrics.py` and `tests/oracles/test_answer_metrics.py`.
 """
 
 import re
