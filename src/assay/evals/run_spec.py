@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from assay.evals.scorer import Scorer
 
-Status = Literal["running", "done", "budget", "interrupted", "failed"]
+Status = Literal["running", "done", "budget", "interrupted", "failed", "stopped"]
+"""`stopped`: whoever asked for the run has seen enough (a decision was reached); it can be gone on with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ run = sa.Table(
     sa.Column("cached_calls", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("progress", sa.Text),  # JSON: results so far, those to be tried again, sums by metric
     sa.Column("summary", sa.Text),  # JSON of the scoreboard, once finished
-    sa.CheckConstraint("status in ('running', 'done', 'budget', 'interrupted', 'failed')", name="ck_run_status"),
+    sa.CheckConstraint(
+        "status in ('running', 'done', 'budget', 'interrupted', 'failed', 'stopped')", name="ck_run_status"
+    ),
     sa.Index("ix_run_spec_digest", "spec_digest"),
     sa.Index("ix_run_created_ns", "created_ns"),
 )

@@ -24,7 +24,7 @@ from index_processes import start
 def _import_every_table() -> None:
     import assay
 
-    for room in ("ledger", "index", "gateway", "evals"):
+    for room in ("ledger", "index", "gateway", "evals", "decisions"):
         for found in pkgutil.iter_modules([str(Path(assay.__path__[0]) / room)], f"assay.{room}."):
             importlib.import_module(found.name)
 
