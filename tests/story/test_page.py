@@ -145,14 +145,18 @@ def test_a_failure_says_what_to_do_and_can_be_tried_again(open_page: Open, site:
 
 def test_what_is_not_supported_is_marked_with_words_and_signs(open_page: Open, site: Site) -> None:
     citations = cited(site.service, EXTENDED, supported=False)
-    site.service.replies["q"] = Reply(Answer("Free shipping [1].", citations, (), flags=("Free shipping",)))
+    site.service.replies["q"] = Reply(
+        Answer("Free shipping [1].", citations, (), flags=("No passage supports: Free shipping",))
+    )
     page = open_page()
     ask(page, "q")
     chip = page.locator("a.chip")
     expect(chip).to_have_text("1!")
     expect(chip).to_have_attribute("aria-label", re.compile("does not support the claim"))
     expect(page.locator("a.source")).to_contain_text("unsupported")
-    expect(page.locator(".notice.warn")).to_contain_text("Not supported by the passagesFree shipping")
+    expect(page.locator(".notice.warn")).to_contain_text(
+        "Not supported by the passagesNo passage supports: Free shipping"
+    )
 
 
 def test_the_chat_survives_other_views_and_a_reload(open_page: Open, site: Site) -> None:

@@ -14,7 +14,19 @@ from dataclasses import dataclass, replace
 
 from assay.answers.candidates import signals
 from assay.answers.decline import confidence, reason
-from assay.answers.outcome import Answer, AnswerEvent, Citation, Declined, Finished, Outcome, Progress, TextPiece
+from assay.answers.outcome import (
+    CUT_OFF,
+    FILTERED,
+    UNPHRASED,
+    Answer,
+    AnswerEvent,
+    Citation,
+    Declined,
+    Finished,
+    Outcome,
+    Progress,
+    TextPiece,
+)
 from assay.answers.pack import Packed, pack
 from assay.answers.phrase import ask_for_phrase, checked_phrase
 from assay.answers.prompt import instructions_prompt, prompt_for
@@ -144,7 +156,7 @@ class _Asking:
             try:
                 phrase, usage = await self._phrase(question, chosen[0].text, self.model)
             except (Upstream, BadInput) as error:
-                flags = (f"{self.model.name} put no phrase before the quote: {error.message}",)
+                flags = (f"{self.model.name}{UNPHRASED}{error.message}",)
         text = quoted_text(chosen, phrase=phrase)
         citations = tuple(citation(sentence, marker) for marker, sentence in enumerate(chosen, start=1))
         self._verify(citations, hits)
@@ -231,9 +243,9 @@ class _Asking:
             check_verbatim(written.citations, hits)
             flags = written.flags
             if completion.finish_reason == "length":
-                flags = (*flags, f"The answer was cut off at {packed.max_tokens} tokens (answers.max_tokens).")
+                flags = (*flags, f"{CUT_OFF}{packed.max_tokens} tokens (answers.max_tokens).")
             elif completion.finish_reason == "content_filter":
-                flags = (*flags, "The model's server stopped the answer by its content filter.")
+                flags = (*flags, FILTERED)
             verifying.set("citations", len(written.citations))
             verifying.set("flags", len(flags))
             return Written(written.text, written.citations, flags)

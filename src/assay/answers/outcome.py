@@ -25,9 +25,32 @@ class Citation:
     supported: bool = True
 
 
+UNSUPPORTED = "No passage supports: "
+NOT_SHOWN = "Names passage ["
+CUT_OFF = "The answer was cut off at "
+FILTERED = "The model's server stopped the answer by its content filter."
+UNPHRASED = " put no phrase before the quote: "
+
+FlagKind = Literal["unsupported", "cut short", "unphrased", "other"]
+
+
+def flag_kind(flag: str) -> FlagKind:
+    """What a flag of an answer is about. It is kept as a sentence, so it is known by how it begins.
+
+    "unsupported": a claim that no passage shown supports, or that names one that was not shown; "cut short": the text
+    ends early; "unphrased": a quote whose model failed to put a phrase before it.
+    """
+    if flag.startswith((UNSUPPORTED, NOT_SHOWN)):
+        return "unsupported"
+    if flag.startswith((CUT_OFF, FILTERED)):
+        return "cut short"
+    return "unphrased" if UNPHRASED in flag else "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A cited answer. `text` carries [n] markers; `flags` say in a sentence each what did not hold or was left out.
+    """A cited answer. `text` carries [n] markers; `flags` say in a sentence each what did not hold or was left out
+    (see `flag_kind`).
 
     `confidence` is in [0, 1]: the estimated probability that the passages hold the answer.
     """

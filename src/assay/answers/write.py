@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from assay.answers.candidates import Candidate, sentences_of
 from assay.answers.claims import Claim, claims_of
-from assay.answers.outcome import Citation
+from assay.answers.outcome import NOT_SHOWN, UNSUPPORTED, Citation
 from assay.answers.pack import Shown
 from assay.answers.prompt import NO_ANSWER
 from assay.answers.question import is_asked
@@ -65,13 +65,11 @@ async def cited(written: str, shown: Sequence[Shown], *, embedder: Embedder) -> 
     for i, claim in enumerate(claims):
         named = [number for number in claim.cited if number in known]
         flags += [
-            f"Names passage [{number}], which was not shown: {claim.text}"
-            for number in claim.cited
-            if number not in known
+            f"{NOT_SHOWN}{number}], which was not shown: {claim.text}" for number in claim.cited if number not in known
         ]
         found = _support(claim, named, sentences, near[i])
         if not any(is_supported for _, is_supported in found) and _claims_something(claim.text):
-            flags.append(f"No passage supports: {claim.text}")
+            flags.append(f"{UNSUPPORTED}{claim.text}")
         marks = "".join(f" [{markers.number(sentence, is_supported)}]" for sentence, is_supported in found)
         text += f"{claim.gap}{claim.text}{marks}"
     return Written(text.strip(), tuple(markers.citations), tuple(flags))

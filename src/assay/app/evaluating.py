@@ -7,28 +7,31 @@ they would have been equal.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from assay.answers import ask as asking
 from assay.answers.outcome import Outcome
 from assay.answers.prompt import instructions_prompt
 from assay.app.behind import RETRIES, Behind, judging_model, paced, unretried
 from assay.app.corpus import StoredCorpus
+from assay.app.foreign import Located, settled
+from assay.app.judging import opponent
 from assay.app.measuring import Chosen, Measuring
+from assay.app.rehearsing import rehearsal
 from assay.app.settings import Settings, SettingsInForce, load_settings
 from assay.app.wiring import Workspace
 from assay.errors import BadSetting, NotFound
 from assay.evals.cached_retriever import CachedRetriever
 from assay.evals.engine import evaluate, spec_of
-from assay.evals.gold import Corpus, locate, resolve_all
+from assay.evals.follow import Follower
+from assay.evals.gold import resolve_all
 from assay.evals.judges.checks import checked
 from assay.evals.metrics import EMBEDDED, JUDGED, Instruments, scorers_for
-from assay.evals.output import Output
 from assay.evals.plan import Plan, plan
 from assay.evals.progress import Progress
 from assay.evals.run_spec import RunSpec
@@ -38,8 +41,8 @@ from assay.evals.scorer import Gold, Scorer
 from assay.evals.system import System
 from assay.evals.systems.own import OwnSystem
 from assay.evals.systems.parse import OwnSettings, parse_system
-from assay.evals.systems.probe import probe
 from assay.evals.systems.subject import code_version, subject_of
+from assay.evals.timing import Passages, Rehearsal, Work
 from assay.gateway.budget import Budget
 from assay.index.ingest import cut_with
 from assay.ledger.database import Database
@@ -53,6 +56,10 @@ _CUTTING = ("documents.cut", "documents.size", "documents.overlap")
 _TOLD_TOKENS = 400  # instructions and question
 _JUDGED_TOKENS = (300, 4_000)
 _VERDICT_TOKENS = (20, 1_000)
+
+QUEUED_JUDGE_CONCURRENCY = 4
+"""Most cases at once where the embedded model judges. It takes one call after another, and a judge's time limit runs
+while it waits its turn; a few at once bring calls that begin alike together, so their beginning is read once."""
 
 
 @dataclass(slots=True)
@@ -70,6 +77,7 @@ class Evaluation:
     is_foreign: bool = False
     judge: ChatModel | None = None
     run_id: str | None = None
+    bare_judge: ChatModel | None = None
 
     @property
     def total(self) -> int:
@@ -80,7 +88,27 @@ class Evaluation:
         """What is measured on what by what."""
         return spec_of(self.system, self.chosen.cases, **self._what())
 
-    def plan(self) -> Plan:
+    @property
+    def is_judge_slow(self) -> bool:
+        """Whether the embedded model judges."""
+        return self.judge is not None and self.judge.provider == "embedded"
+
+    @property
+    def concurrency(self) -> int:
+        """Cases at once."""
+        asked = self.settings.evals.concurrency
+        return min(asked, QUEUED_JUDGE_CONCURRENCY) if self.is_judge_slow else asked
+
+    async def planned(self) -> Plan:
+        """The plan; what no earlier run timed is timed now where that costs nothing, in a few seconds."""
+        found = await asyncio.to_thread(self.plan)
+        if not found.untimed:
+            return found
+        questions = [case.question for case in self.chosen.cases]
+        timed = await rehearsal(self.system, questions, judge=self.bare_judge, untimed=found.untimed)
+        return await asyncio.to_thread(self.plan, timed)
+
+    def plan(self, rehearsal: Rehearsal | None = None) -> Plan:
         """What it will take, before anything is asked."""
         opened = self.measuring
         return plan(
@@ -88,35 +116,45 @@ class Evaluation:
             self.chosen.cases,
             runs=opened.runs,
             values=opened.values,
-            concurrency=self.settings.evals.concurrency,
+            concurrency=self.concurrency,
             judge_call_usd=call_usd(self.judge, prompt=_JUDGED_TOKENS, answer=_VERDICT_TOKENS),
+            slow_judge=self.is_judge_slow,
+            rehearsal=rehearsal,
             **self._what(),
         )
 
     async def run(self, *, progress: Callable[[Progress], None] | None = None) -> tuple[RunRecord, Scoreboard]:
         """Evaluate, or go on with what was interrupted; the run and its scoreboard (kept with the run)."""
+        opened = self.measuring
+        record = await self.results(progress=progress)
+        board = await asyncio.to_thread(opened.board, record, self.chosen.cases, metrics=self.shown)
+        if record.status == "done":
+            await asyncio.to_thread(opened.runs.summarise, record.id, board.as_json())
+        return record, board
+
+    async def results(
+        self, *, progress: Callable[[Progress], None] | None = None, follower: Follower | None = None
+    ) -> RunRecord:
+        """The run without its scoreboard; `follower` may end it early (see `evals.follow`)."""
         opened, options = self.measuring, self.settings.evals
         await asyncio.to_thread(opened.prompt_store)  # so that the digests a run names can be read back
         spec = getattr(self.system, "spec", None)
-        record = await evaluate(
+        return await evaluate(
             self.system,
             self.chosen.cases,
             runs=opened.runs,
             values=opened.values,
             gold=lambda case: self.gold[case.id],
-            concurrency=options.concurrency,
+            concurrency=self.concurrency,
             timeout_seconds=options.timeout_seconds,
             progress=progress,
             details={"system": dict(spec) if spec else {}, "timeout_seconds": options.timeout_seconds},
             run_id=self.run_id,
             # Our own models pay for themselves, call by call.
             budget=self.budget if self.is_foreign else None,
+            follower=follower,
             **self._what(),
         )
-        board = await asyncio.to_thread(opened.board, record, self.chosen.cases, metrics=self.shown)
-        if record.status == "done":
-            await asyncio.to_thread(opened.runs.summarise, record.id, board.as_json())
-        return record, board
 
     def _what(self) -> dict[str, Any]:
         return {
@@ -136,8 +174,11 @@ async def evaluation(
     system: str | None = None,
     system_settings: Mapping[str, Any] | None = None,
     budget_usd: float | None = None,
+    budget_id: str | None = None,
 ) -> AsyncIterator[Evaluation]:
     """Everything an evaluation needs, opened; closed at the end. `system` as `--system` takes it, None: our own.
+
+    `budget_id` names a budget that several evaluations share.
 
     Raises what a wrong system, metric or piece of evidence raises, before anything is paid for.
     """
@@ -147,36 +188,48 @@ async def evaluation(
         corpus = await asyncio.to_thread(StoredCorpus, measuring.workspace.store)
         golds = await asyncio.to_thread(resolve_all, chosen.cases, corpus)
         gold = {case.id: pieces for case, pieces in zip(chosen.cases, golds, strict=True)}
+        rival = await asyncio.to_thread(opponent, measuring, chosen.cases, in_force)
         foreign: System | None = None
         found = None if system is None else parse_system(system, settings=system_settings)
         if isinstance(found, OwnSettings):
             workspace = await stack.enter_async_context(measuring.workspace.variant(unretried(_read(found.path))))
         elif found is not None:
             stack.push_async_callback(found.aclose)
-            known = await _settled(measuring, found, chosen.cases[0].question, may_ask=budget_usd is None)
+            known = await settled(measuring, found, chosen.cases[0].question, may_ask=budget_usd is None)
             foreign = Located(known, corpus, state=measuring.workspace.corpus_state())
 
         async def made(budget: Budget | None, run_id: str | None = None) -> Evaluation:
             behind = Behind(measuring.values, settings, retries=in_force.settings.models.max_retries, budget=budget)
             measured = foreign or await own_system(measuring, workspace, behind)
-            instruments, judge = await _instruments(workspace, settings, behind, stack)
+            instruments, judge, bare = await _instruments(workspace, settings, behind, stack)
             scorers, shown = scorers_for(
                 settings.evals.metrics,
                 kind=measured.kind,
                 cases=chosen.cases,
-                instruments=instruments,
+                instruments=replace(instruments, opponent=rival),
                 shows_sources=foreign is None,
             )
             named = [_checked(scorer, measuring.workspace.database) for scorer in scorers]
             return Evaluation(
-                measuring, chosen, measured, named, shown, gold, settings, budget, foreign is not None, judge, run_id
+                measuring,
+                chosen,
+                measured,
+                named,
+                shown,
+                gold,
+                settings,
+                budget,
+                foreign is not None,
+                judge,
+                run_id,
+                bare,
             )
 
         ready = await made(None)
         if budget_usd is not None:
-            # The budget belongs to the run, and the run is known by what it measures.
+            # The budget belongs to the run, and the run is known by what it measures; or several share one.
             run_id = await asyncio.to_thread(measuring.runs.id_for, ready.spec())
-            opened = partial(Budget, budget_usd, database=measuring.workspace.database, run_id=run_id)
+            opened = partial(Budget, budget_usd, database=measuring.workspace.database, run_id=budget_id or run_id)
             budget = await asyncio.to_thread(opened)
             stack.callback(budget.close)
             ready = await made(budget, run_id)
@@ -224,6 +277,7 @@ async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind)
                 question, retriever=cached, embedder=embedder, model=model, settings=settings.answers
             )
 
+    rehearse = await _rehearsal_of(workspace, bare) if chat is None else None
     changed = {
         key: value
         for key, value, origin, _description in workspace.in_force.rows()
@@ -232,7 +286,8 @@ async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind)
     name = " ".join(["assay", *(f"{key}={value}" for key, value in sorted(changed.items()))])
     # The question's vector and the passages' tokens; the model where one writes.
     calls = 2.0 if chat is None else 3.0
-    shown = min(settings.models.chat_window, settings.index.k * settings.documents.size + _TOLD_TOKENS)
+    passages = settings.index.k * settings.documents.size
+    shown = min(settings.models.chat_window if chat is None else chat.window, passages + _TOLD_TOKENS)
     return OwnSystem(
         ask,
         name=name,
@@ -240,7 +295,20 @@ async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind)
         spec={"settings": changed, "parts": parts},
         expected_cost_usd=call_usd(chat, prompt=(_TOLD_TOKENS, shown), answer=(20, settings.answers.max_tokens)),
         expected_calls=(calls - 1, calls),
+        expected_work=None if chat is None else Work((_TOLD_TOKENS, shown), (20, settings.answers.max_tokens)),
+        expected_passages=Passages((settings.index.k,) * 2, (passages / 2, passages)),
+        rehearse=rehearse,
+        writer=chat,
     )
+
+
+async def _rehearsal_of(workspace: Workspace, embedder: Embedder) -> Callable[[str], Awaitable[Outcome]] | None:
+    """Asks without meter and cache, where no model but those of this process is called; else None."""
+    settings = workspace.settings
+    if settings.models.embedder != "embedded" or (settings.index.rerank and settings.models.reranker == "judge"):
+        return None
+    retriever = await workspace.retriever_with(embedder)
+    return partial(asking.ask, retriever=retriever, embedder=embedder, model=None, settings=settings.answers)
 
 
 def call_usd(
@@ -255,70 +323,18 @@ def call_usd(
     return None if low is None or high is None else (low, high)
 
 
-class Located:
-    """A foreign system whose passages and citations are found in the workspace's documents, where they are there."""
-
-    def __init__(self, system: System, corpus: Corpus, *, state: str) -> None:
-        self.name = system.name
-        self.kind: Literal["answerer", "retriever"] = system.kind
-        self.subject = None if system.subject is None else subject_of({"system": system.subject, "corpus": state})
-        self._system, self._corpus = system, corpus
-
-    def __getattr__(self, name: str) -> Any:
-        # What systems may have beyond the protocol: `spec`, `identity`, `expected_cost_usd`.
-        return getattr(self._system, name)
-
-    async def __call__(self, question: str) -> Output:
-        """The system's output with the characters of its sources."""
-        return locate(await self._system(question), self._corpus)
-
-    async def aclose(self) -> None:
-        """Close the system."""
-        await self._system.aclose()
-
-
-class _OfKind:
-    """A system whose kind was learned from a reply in an earlier run."""
-
-    def __init__(self, system: System, kind: Literal["answerer", "retriever"]) -> None:
-        self.name, self.subject, self.kind = system.name, system.subject, kind
-        self._system = system
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._system, name)
-
-    async def __call__(self, question: str) -> Output:
-        return await self._system(question)
-
-    async def aclose(self) -> None:
-        await self._system.aclose()
-
-
-async def _settled(measuring: Measuring, system: System, question: str, *, may_ask: bool) -> System:
-    """The system with a kind that is certain. It is asked once for that, and never again while it is what it is."""
-    if not getattr(system, "undecided", False):
-        return system
-    key = key_of("kind", {"identity": getattr(system, "identity", system.name)})
-    known = measuring.values.get(key)
-    if known is not None:
-        return _OfKind(system, known)
-    if not may_ask:  # asking once to see what it gives would be outside the budget
-        return system
-    asked = await probe(system, question)
-    measuring.values.put(key, "kind", asked.kind)
-    await asyncio.to_thread(measuring.values.flush)
-    return asked
-
-
 async def _instruments(
     workspace: Workspace, settings: Settings, behind: Behind, stack: AsyncExitStack
-) -> tuple[Instruments, ChatModel | None]:
-    """The judge and the embedder, loaded only where a metric needs them; and the judge, where there is one."""
+) -> tuple[Instruments, ChatModel | None, ChatModel | None]:
+    """The judge and the embedder, loaded only where a metric needs them; and the judge, where there is one, as it is
+    asked and as it is without the gateway."""
     wanted = {name.strip() for name in settings.evals.metrics.split(",")}
     judge: ChatModel | None = None
+    bare: ChatModel | None = None
     embedder: Embedder | None = None
     if wanted & JUDGED.keys():
-        judge = behind.chat(await judging_model(workspace, settings, stack))
+        bare = await judging_model(workspace, settings, stack)
+        judge = behind.chat(bare)
     if wanted & {*EMBEDDED, "answer_relevancy"}:
         embedder = behind.embedder(await workspace.embedder())
 
@@ -330,7 +346,7 @@ async def _instruments(
         assert embedder is not None
         return embedder
 
-    return Instruments(the_judge, the_embedder, settings.evals.criterion), judge
+    return Instruments(the_judge, the_embedder, settings.evals.criterion), judge, bare
 
 
 def _read(path: Path) -> SettingsInForce:

@@ -7,9 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from assay.app.behind import Behind, judging_model, paced
 from assay.app.measuring import Measuring
 from assay.app.settings import SettingsInForce
+from assay.errors import BadSetting
+from assay.evals.case import Case
 from assay.evals.judges.check import check
 from assay.evals.judges.checks import save_check
 from assay.evals.judges.labels import Label, judged
+from assay.evals.judges.opponent import Opponent, earlier_run, references
 from assay.evals.judges.pairwise import Pairwise
 from assay.evals.judges.probes import ProbeReport, injection_rate
 from assay.evals.judges.report import Report, judge_key
@@ -36,6 +39,30 @@ async def probe_judge(measuring: Measuring, in_force: SettingsInForce, *, metric
     async with _judge(measuring, in_force, metric) as judge:
         assert not isinstance(judge, Pairwise)
         return await injection_rate(judge)
+
+
+def opponent(measuring: Measuring, cases: Sequence[Case], in_force: SettingsInForce) -> Opponent | None:
+    """Whom pairwise judges against: the run evals.against names, else the references; None where it is not asked.
+
+    Raises BadSetting where there is nobody, and where a flag names a run and pairwise is no metric of this evaluation.
+    """
+    options = in_force.settings.evals
+    if "pairwise" not in {name.strip() for name in options.metrics.split(",")}:
+        if options.against and in_force.origins["evals.against"].kind == "flag":
+            raise BadSetting(
+                "evals.against names a run to judge against, but pairwise is not among the metrics.",
+                hint=f"Add it: --metrics {options.metrics},pairwise",
+            )
+        return None
+    if not options.against:
+        return references(cases)
+    run = measuring.runs.get(options.against)
+    if run.spec.kind == "retriever":
+        raise BadSetting(
+            f"Run {run.id[:8]} measured a retriever: it has no answers to judge against.",
+            hint="Choose a run of a system that answers; `assay runs` lists them.",
+        )
+    return earlier_run(cases, measuring.results(run), of=measuring.cases_of(run), run_id=run.id, system=run.spec.system)
 
 
 @asynccontextmanager

@@ -28,6 +28,8 @@ from assay.ledger.values import Values
 from assay.models.prompt import Prompt
 
 _LIMITED = "the first of a set"  # the origin of sets that are the beginning of another
+DECISION_ORDER = "the order of a decision"
+"""The origin of sets that hold another's cases in the order of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Measuring:
         first so many: a set of its own. Raises NotFound where there are none.
         """
         if named is None:
-            sets = [found for found in self.cases.names() if found.origin != _LIMITED]
+            sets = [found for found in self.cases.names() if found.origin not in (_LIMITED, DECISION_ORDER)]
             if not sets:
                 raise NotFound(
                     "There are no cases in this workspace.",

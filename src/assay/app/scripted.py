@@ -15,7 +15,15 @@ from itertools import pairwise
 from typing import Any
 
 from assay.answers.outcome import Answer, AnswerEvent, Citation, Declined, Finished, Outcome, Progress, TextPiece
-from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
+from assay.app.service import (
+    DocumentRow,
+    DocumentView,
+    Extent,
+    IngestStatus,
+    ModelStatus,
+    ReleaseStatus,
+    SettingInForce,
+)
 from assay.documents.document import Heading, Passage
 from assay.errors import AssayError, Corrupt, NotFound
 from assay.index.hit import Filter, Hit, Mode
@@ -66,6 +74,7 @@ class ScriptedService:
         self.model_statuses: Sequence[ModelStatus] = READY
         self.ingestion_status = IngestStatus("finished", files_done=len(self.held), files_found=len(self.held))
         self.settings: Sequence[SettingInForce] = SETTINGS
+        self.release_status: ReleaseStatus | None = None
         self.traces: dict[str, Any] = {}
         self.closed_early = 0
         self._pauses = Reply(step_ms=step_ms, piece_ms=piece_ms)
@@ -81,6 +90,10 @@ class ScriptedService:
     def settings_in_force(self) -> Sequence[SettingInForce]:
         """A few settings."""
         return self.settings
+
+    def release(self) -> ReleaseStatus | None:
+        """The scripted status."""
+        return self.release_status
 
     async def extent(self) -> Extent:
         """Counted from the documents held."""

@@ -86,6 +86,21 @@ class SettingInForce:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseStatus:
+    """The release that serves and the verdict that put it there; `id` is empty before the first.
+
+    `is_exact` is False where a flag or a variable says otherwise than the release. `problem` says why a newer release
+    does not serve.
+    """
+
+    id: str = ""
+    verdict: str | None = None
+    without_evidence: bool = False
+    is_exact: bool = True
+    problem: str = ""
+
+
 class Service(Protocol):
     """An open workspace."""
 
@@ -101,6 +116,10 @@ class Service(Protocol):
 
     def settings_in_force(self) -> Sequence[SettingInForce]:
         """Every setting with its origin. Secrets are never among them."""
+        ...
+
+    def release(self) -> ReleaseStatus | None:
+        """The release that serves; None where nothing was released."""
         ...
 
     async def extent(self) -> Extent:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from assay.answers.settings import AnswerSettings
+from assay.decisions.settings import DecisionSettings
 from assay.documents.settings import DocumentSettings
 from assay.errors import BadSetting
 from assay.evals.settings import EvalSettings
@@ -59,13 +60,14 @@ class Settings(BaseModel):
     models: ModelSettings = ModelSettings()
     answers: AnswerSettings = AnswerSettings()
     evals: EvalSettings = EvalSettings()
+    decisions: DecisionSettings = DecisionSettings()
     ledger: LedgerSettings = LedgerSettings()
     server: ServerSettings = ServerSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value came from: `flag`, `environment`, `file` or `default`, and its exact name there."""
+    """Where a value came from: `flag`, `environment`, `release`, `file` or `default`, and its exact name there."""
 
     kind: str
     detail: str = ""
@@ -82,15 +84,16 @@ class SettingsInForce:
     origins: Mapping[str, Origin]
     file: Path | None = None
 
-    def changed(self, flags: Mapping[str, Any]) -> "SettingsInForce":
-        """These settings with `flags` on top. Raises BadSetting as `load_settings` does."""
+    def changed(self, flags: Mapping[str, Any], *, origin: Origin | None = None) -> "SettingsInForce":
+        """These settings with `flags` on top, from `origin` (default: a flag). Raises BadSetting as `load_settings`."""
+        origin = origin or Origin("flag")
         origins = dict(self.origins)
         values = {key: value for key, value, _origin, _description in self.rows()}
         for key, value in flags.items():
             if key not in origins:
-                raise BadSetting(f"There is no setting {key!r} (flag).", hint=_nearest(key, list(origins)))
+                raise BadSetting(f"There is no setting {key!r} ({origin}).", hint=_nearest(key, list(origins)))
             values[key] = value
-            origins[key] = Origin("flag")
+            origins[key] = origin
         return SettingsInForce(_validated(values, origins), origins, self.file)
 
     def rows(self) -> Iterator[tuple[str, Any, Origin, str]]:
@@ -167,6 +170,11 @@ def parse_assignment(text: str) -> tuple[str, str]:
     if not equals or "." not in key:
         raise BadSetting(f"--set takes section.key=value, not {text!r}.", hint="For example: --set index.k=12")
     return key.strip(), value.strip()
+
+
+def read_settings_file(file: Path) -> dict[str, Any]:
+    """What a settings file sets, as `section.key` and value; raises BadSetting as `load_settings` does."""
+    return dict(_from_file(file))
 
 
 def _from_file(file: Path) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,15 @@ from assay.answers.outcome import AnswerEvent, Outcome
 from assay.answers.settings import AnswerSettings
 from assay.app.daemon import in_daemon_thread
 from assay.app.loading import LoadedModels, roles_in_use
-from assay.app.service import DocumentRow, DocumentView, Extent, IngestStatus, ModelStatus, SettingInForce
+from assay.app.service import (
+    DocumentRow,
+    DocumentView,
+    Extent,
+    IngestStatus,
+    ModelStatus,
+    ReleaseStatus,
+    SettingInForce,
+)
 from assay.app.settings import Settings, SettingsInForce
 from assay.documents.document import Document
 from assay.errors import AssayError, BadSetting
@@ -136,6 +144,7 @@ class Workspace:
         self.recorder = recorder
         self.store = Store(database)
         self._in_use = roles_in_use(self.settings)
+        self._owns_models = models is None
         self._models = models or LoadedModels(self.settings.models, in_use=self._in_use)
         self._index: SearchIndex | None = None
         self._retriever: HybridRetriever | None = None
@@ -158,6 +167,10 @@ class Workspace:
             SettingInForce(key, value, str(origin), description)
             for key, value, origin, description in self.in_force.rows()
         ]
+
+    def release(self) -> ReleaseStatus | None:
+        """None: a workspace alone follows no release (see `assay.app.live`)."""
+        return None
 
     async def extent(self) -> Extent:
         """How many documents and passages the workspace holds."""
@@ -245,8 +258,7 @@ class Workspace:
         try:
             yield variant
         finally:
-            if shared is None:
-                await variant.aclose()
+            await variant.aclose()
 
     # ---- ingestion ----------------------------------------------------------------------------
 
@@ -327,6 +339,12 @@ class Workspace:
 
     # ---- models -------------------------------------------------------------------------------
 
+    async def ready(self) -> None:
+        """Everything a question needs is loaded and fits the documents. Raises what asking would raise."""
+        await self._answering()
+        assert self._index is not None
+        await asyncio.to_thread(self._index.check_vectors)
+
     def start_loading(self) -> None:
         """Begin loading the models in use in the background; failures show in `models()`."""
         self._models.start()
@@ -356,8 +374,9 @@ class Workspace:
         return f"{state.instance}:{state.generation}"
 
     async def aclose(self) -> None:
-        """Stop loading and free the models."""
-        await self._models.aclose()
+        """Stop loading and free the models, where they are this workspace's own."""
+        if self._owns_models:
+            await self._models.aclose()
         if self._copy is not None:
             self._copy.cleanup()
 

@@ -73,8 +73,8 @@ def comparison_shape(comparison: Comparison) -> dict[str, Any]:
         "ties": comparison.ties,
         "n": comparison.n,
         "clusters": comparison.clusters,
-        "cost": _change_shape(comparison.cost, "usd"),
-        "latency": _change_shape(comparison.latency, "p95_ms"),
+        "cost": change_shape(comparison.cost, "usd"),
+        "latency": change_shape(comparison.latency, "p95_ms"),
         "sentence": sentence(comparison),
         "outlook": outlook(comparison),
         "reason": difference.reason,
@@ -171,7 +171,8 @@ def _interval_shape(interval: Interval) -> dict[str, Any]:
     }
 
 
-def _change_shape(change: Change | None, unit: str) -> dict[str, Any] | None:
+def change_shape(change: Change | None, unit: str) -> dict[str, Any] | None:
+    """Cost (`usd`) or latency (`p95_ms`) of both sides as JSON; None where nothing is known."""
     if change is None:
         return None
     shape: dict[str, Any] = {

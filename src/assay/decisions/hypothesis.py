@@ -75,6 +75,16 @@ class Hypothesis:
         """SHA-256 (hex) of all of it."""
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
 
+    @property
+    def question_digest(self) -> str:
+        """SHA-256 (hex) of what is asked: systems, cases' set and season, metric, scorers, objective and margins.
+
+        Not of how it is answered (alpha, order, rule), so that asking the same again finds the same decision.
+        """
+        names = "set_name season metric incumbent candidate scorers objective margins replicas"
+        asked = {name: self.as_json()[name] for name in names.split()}
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
     def as_json(self) -> dict[str, Any]:
         """As kept in the ledger; `hypothesis_from` reads it back."""
         return {**asdict(self), "scorers": list(self.scorers), "looks": list(self.looks), "extra": dict(self.extra)}

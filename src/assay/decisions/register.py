@@ -1,6 +1,6 @@
 """Decisions in the ledger: opened with their hypothesis before the first result, resumed, closed, read back.
 
-Invariant: a hypothesis is opened once; the same one again is the same decision, finished or not, so looking twice
+Invariant: a question is opened once; the same one again finds the same decision, finished or not, so asking twice
 spends nothing and changes nothing. Proved by `tests/unit/decisions/test_register.py` on both databases.
 """
 
@@ -55,9 +55,9 @@ class Register:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def find(self, hypothesis_digest: str) -> Decision | None:
-        """The decision on exactly this hypothesis, where there is one that was not abandoned."""
-        query = sa.select(table).where(table.c.hypothesis_digest == hypothesis_digest, table.c.status != "abandoned")
+    def find(self, question_digest: str) -> Decision | None:
+        """The newest decision on this question (`Hypothesis.question_digest`) that was not abandoned."""
+        query = sa.select(table).where(table.c.question_digest == question_digest, table.c.status != "abandoned")
         with self.database.read() as connection:
             row = connection.execute(query.order_by(table.c.created_ns.desc()).limit(1)).first()
         return _decision(row) if row else None
@@ -75,6 +75,7 @@ class Register:
                     season=hypothesis.season,
                     hypothesis=json.dumps(hypothesis.as_json()),
                     hypothesis_digest=hypothesis.digest,
+                    question_digest=hypothesis.question_digest,
                     details=json.dumps(dict(details)),
                 )
             )

@@ -4,6 +4,16 @@ import sqlalchemy as sa
 
 from assay.ledger.database import metadata
 
+# A set that was split: what membership is drawn with.
+split_set = sa.Table(
+    "split_set",
+    metadata,
+    sa.Column("set_name", sa.Text, primary_key=True),
+    sa.Column("salt", sa.String(64), nullable=False),
+    sa.Column("dev_share", sa.Double, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+)
+
 # Whether the cases of a cluster may be looked at (dev) or are kept for decisions (confirm). Decided once.
 split_cluster = sa.Table(
     "split_cluster",
@@ -17,6 +27,28 @@ split_cluster = sa.Table(
     sa.CheckConstraint("part in ('dev', 'confirm')", name="ck_split_cluster_part"),
 )
 
+# Every cluster a case was ever in, so that another label for its cluster gives it no second draw.
+split_case = sa.Table(
+    "split_case",
+    metadata,
+    sa.Column("set_name", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("cluster", sa.Text, primary_key=True),
+    sa.Column("question", sa.String(64), nullable=False),  # SHA-256: the same question in another set is found
+    sa.Index("ix_split_case_question", "question"),
+)
+
+# What was tuned on which questions; it is never certified on them.
+tuned = sa.Table(
+    "tuned",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),  # a subject, a prompt's digest, a digest of settings
+    sa.Column("set_name", sa.Text, primary_key=True),
+    sa.Column("question", sa.String(64), primary_key=True),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+)
+
 decision = sa.Table(
     "decision",
     metadata,
@@ -28,6 +60,7 @@ decision = sa.Table(
     sa.Column("season", sa.Integer, nullable=False),
     sa.Column("hypothesis", sa.Text, nullable=False),  # JSON: Hypothesis, written before the first result
     sa.Column("hypothesis_digest", sa.String(64), nullable=False),
+    sa.Column("question_digest", sa.String(64), nullable=False),  # what is asked, whatever the alpha and the order
     sa.Column("incumbent_run", sa.String(32)),
     sa.Column("candidate_run", sa.String(32)),
     sa.Column("verdict", sa.String(12)),
@@ -37,7 +70,7 @@ decision = sa.Table(
     sa.CheckConstraint(
         "status in ('running', 'done', 'interrupted', 'budget', 'abandoned')", name="ck_decision_status"
     ),
-    sa.Index("ix_decision_hypothesis_digest", "hypothesis_digest"),
+    sa.Index("ix_decision_question_digest", "question_digest"),
     sa.Index("ix_decision_created_ns", "created_ns"),
 )
 
@@ -50,9 +83,11 @@ spending = sa.Table(
     sa.Column("ordinal", sa.Integer, primary_key=True),
     sa.Column("decision_id", sa.String(32)),  # null: a cluster was opened
     sa.Column("cluster", sa.Text),
-    sa.Column("alpha", sa.Double, nullable=False),
+    sa.Column("alpha", sa.Double, nullable=False),  # the level of the decision; the share lost where one was opened
+    sa.Column("carried", sa.Double, nullable=False),  # the part of alpha that the decision before handed on
     sa.Column("rejected", sa.Boolean, nullable=False),  # True: what it was tested at goes on to the next decision
     sa.Column("spent_ns", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("decision_id", name="uq_spending_decision_id"),
 )
 
 release = sa.Table(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from assay.evals.case import Case
 from assay.evals.result import Result
-from assay.evals.scorer import Score
+from assay.evals.scorer import AGAINST, ORDERS_AGREE, Score
 
 Floats = NDArray[np.float64]
 Indexes = NDArray[np.intp]
@@ -94,8 +94,17 @@ class CaseScores:
         return CaseScores(self.cases[keep], *bounds, self.errors[keep], self.unscored[keep])
 
 
+@dataclass(slots=True)
+class Pairs:
+    """What a metric's scores compare with, and of the pairs a judge saw in both orders, how often they disagreed."""
+
+    against: str
+    judged: int = 0
+    disagreed: int = 0
+
+
 class Columns:
-    """Rows of one run, added one by one."""
+    """Rows of one run, added one by one. `pairs` are of the metrics that compare two answers."""
 
     def __init__(self, rows: Iterable[ResultRow] = ()) -> None:
         self.case_ids: list[str] = []
@@ -106,6 +115,7 @@ class Columns:
         self.costs_usd = array("d")
         self.cost_cases = array("q")
         self.unpriced = 0
+        self.pairs: dict[str, Pairs] = {}
         self._failed = array("q")
         self._known: dict[int, int] = {}
         self._clusters = array("q")
@@ -126,6 +136,8 @@ class Columns:
         failed = bool(row.error)
         for name, score in row.scores.items():
             self._metric(name).add(case, 0.0 if failed else value_of(score), error=failed)
+            if isinstance(score, Score) and AGAINST in score.details:
+                self._compare(name, score)
         if failed:
             self._failed.append(case)
             if not row.scores:
@@ -199,6 +211,12 @@ class Columns:
             for tag in dict.fromkeys(row.tags):
                 self._tags.setdefault(tag, array("q")).append(case)
         return case
+
+    def _compare(self, name: str, score: Score) -> None:
+        pairs = self.pairs.setdefault(name, Pairs(str(score.details[AGAINST])))
+        if ORDERS_AGREE in score.details:
+            pairs.judged += 1
+            pairs.disagreed += not score.details[ORDERS_AGREE]
 
     def _metric(self, name: str) -> "_Metric":
         found = self._metrics.get(name)

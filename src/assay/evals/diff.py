@@ -131,7 +131,8 @@ def diff(
     places = {case_id: place for place, case_id in enumerate(runs[1].case_ids)}
     pairs = [(here, places[case]) for here, case in enumerate(runs[0].case_ids) if case in places]
     paired = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    shared = [name for name in runs[0].metrics if name in runs[1].metrics]
+    apart = _apart(*runs)
+    shared = [name for name in runs[0].metrics if name in runs[1].metrics and name not in apart]
     names = shared if metrics is None else [name for name in metrics if name in shared]
     clusters = runs[0].clusters[paired[:, 0]]
     columns = {name: _Pair.of(runs, name, paired) for name in names}
@@ -150,6 +151,12 @@ def diff(
         alpha=alpha,
         notes=tuple(_notes(runs, only, len(pairs), compared, alpha=alpha)),
     )
+
+
+def _apart(first: Columns, second: Columns) -> list[str]:
+    """Metrics that compare with one opponent in A and with another in B: their difference says nothing."""
+    both = [name for name in first.pairs if name in second.pairs]
+    return [name for name in both if first.pairs[name].against != second.pairs[name].against]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +298,9 @@ def _notes(
         lone = [name for name in runs[side].metrics if name not in runs[other].metrics]
         if lone:
             notes.append(f"Only {letter} has {', '.join(lone)}: not compared.")
+    for name in _apart(*runs):
+        a, b = (run.pairs[name].against for run in runs)
+        notes.append(f"{name} is against {a} in A and against {b} in B: not compared.")
     for name, one in compared.items():
         if one.only_a or one.only_b:
             notes.append(f"{name}: {one.only_a + one.only_b:,} cases have it in one run alone and are not compared.")

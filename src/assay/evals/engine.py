@@ -15,6 +15,7 @@ from typing import Any
 
 from assay.errors import BadSetting, LimitReached
 from assay.evals.case import Case
+from assay.evals.follow import Follower
 from assay.evals.live_run import LiveRun
 from assay.evals.outputs import Kept, Outputs, Question
 from assay.evals.progress import Progress, Reporter
@@ -85,6 +86,7 @@ async def evaluate(
     run_id: str | None = None,
     budget: Budget | None = None,
     give_up_after: int = 25,
+    follower: Follower | None = None,
 ) -> RunRecord:
     """Run `system` on every case, `replicas` times, and score it; the run as it ended.
 
@@ -95,6 +97,9 @@ async def evaluate(
 
     `timeout_seconds` holds for one output and for one scorer. `budget` is for a system that calls no model of ours (an
     endpoint, a callable): the most it expects to cost is reserved for each output.
+
+    A `follower` is told the results and may end the run early, as "stopped". What failed is not tried again then: the
+    follower has counted it.
 
     Raises Conflict where another process is at work on this evaluation, BadSetting where there is a budget and the
     system has no price.
@@ -115,7 +120,18 @@ async def evaluate(
     )
     reserve = partial(budget.reserve, _most_nano(system)) if budget is not None else None
     with await _started(partial(runs.start, spec, resume=resume, run_id=run_id)) as live:
-        outputs = Outputs(system, cases, live=live, values=values, timeout_seconds=timeout_seconds, reserve=reserve)
+        outputs = Outputs(
+            system,
+            cases,
+            live=live,
+            values=values,
+            timeout_seconds=timeout_seconds,
+            reserve=reserve,
+            again=follower is None,
+        )
+        if follower is not None and live.resumed:
+            for result in await asyncio.to_thread(list, runs.results(live.id)):
+                follower.seen(result)
         work = _Work(
             outputs,
             live,
@@ -124,6 +140,7 @@ async def evaluate(
             timeout_seconds=timeout_seconds,
             progress=progress,
             give_up_after=give_up_after,
+            follower=follower,
         )
         status = await work.run(concurrency)
         await asyncio.to_thread(values.flush)
@@ -168,10 +185,12 @@ class _Work:
         timeout_seconds: float,
         progress: Callable[[Progress], None] | None,
         give_up_after: int,
+        follower: Follower | None = None,
     ) -> None:
         self.failure: Exception | None = None
         self._outputs, self._live, self._scorers, self._gold = outputs, live, scorers, gold
         self._timeout_seconds, self._give_up_after = timeout_seconds, give_up_after
+        self._follower = follower
         self._reporter = Reporter(live, progress)
         self._stop: Status | None = None
         self._failed_first: int | None = None if live.standing.results > live.standing.failed else 0
@@ -200,6 +219,9 @@ class _Work:
 
     async def _work(self) -> None:
         while self._stop is None and (question := await self._outputs.next()) is not None:
+            if self._follower is not None and not await self._follower.may(question.ordinal):
+                self._stop = "stopped"
+                return
             await self._one(question)
             self._reporter.report()
             if self._live.waiting_bytes > MOST_WAITING_BYTES:
@@ -231,6 +253,8 @@ class _Work:
             result = await self._scored(question, kept, gold, spent)
             spent.add(kept.recovered)
             self._live.add(result, spent)
+            if self._follower is not None:
+                self._follower.seen(result)
         except LimitReached:
             self._stop = self._stop or "budget"
             self._live.spend(spent)

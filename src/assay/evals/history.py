@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assay.evals.runs import RunRecord
+from assay.evals.scorer import AGAINST
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,18 @@ class Point:
 
 
 def history(runs: Iterable[RunRecord]) -> Mapping[str, tuple[Point, ...]]:
-    """Points by metric, oldest first, of the runs that have a scoreboard; metrics in the order of the newest run."""
+    """Points by metric, oldest first, of the runs that have a scoreboard; metrics in the order of the newest run.
+
+    Of a metric that compares two answers only runs with the newest one's opponent: others are on another scale.
+    """
     ordered = sorted((run for run in runs if run.summary), key=lambda run: (run.created_ns, run.id))
     points: dict[str, list[Point]] = {}
+    opponents: dict[str, str] = {}
     for run in reversed(ordered):
         for name, metric in ((run.summary or {}).get("metrics") or {}).items():
+            opponent = _opponent(run, name)
+            if opponents.setdefault(name, opponent) != opponent:
+                continue
             point = Point(
                 run_id=run.id,
                 created_ns=run.created_ns,
@@ -44,3 +52,9 @@ def history(runs: Iterable[RunRecord]) -> Mapping[str, tuple[Point, ...]]:
             )
             points.setdefault(name, []).append(point)
     return {name: tuple(reversed(found)) for name, found in points.items()}
+
+
+def _opponent(run: RunRecord, metric: str) -> str:
+    """Whom the metric compares with; empty where it compares with nobody."""
+    comparing = (scorer for scorer in run.spec.scorers if AGAINST in scorer)
+    return next((scorer[AGAINST]["name"] for scorer in comparing if metric in scorer["metrics"]), "")

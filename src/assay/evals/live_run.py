@@ -33,7 +33,7 @@ _COLUMNS = (
     *("judge_calls", "judge_paid_calls", "judge_cost_usd", "judge_ms"),
 )
 _PATIENCE_SECONDS = 60.0
-_FINISHED, _FAILED = 1, 2
+FINISHED, FAILED = 1, 2
 
 
 class LiveRun:
@@ -130,11 +130,11 @@ class LiveRun:
         place = ordinal * self.spec.replicas + replica
         self._rows.append(row)
         self.waiting_bytes += sum(len(part) for part in row if isinstance(part, str))
-        if self.state[place] == _FAILED:
+        if self.state[place] == FAILED:
             self.standing.results -= 1
             self.standing.failed -= 1
         self.standing.add(scores, failed=retry)
-        self.state[place] = _FAILED if retry else _FINISHED
+        self.state[place] = FAILED if retry else FINISHED
         self._count(spent)
 
     def _recover(self, records: Iterable[Record]) -> None:
@@ -156,7 +156,7 @@ class LiveRun:
         with self._database.read() as connection:
             query = sa.select(c.ordinal, c.replica, c.retry).where(c.run_id == self.id)
             for ordinal, replica, retry in connection.execute(query):
-                self.state[ordinal * self.spec.replicas + replica] = _FAILED if retry else _FINISHED
+                self.state[ordinal * self.spec.replicas + replica] = FAILED if retry else FINISHED
 
     def _write(self, status: Status, **changed: Any) -> None:
         with self._lock:

@@ -13,6 +13,8 @@ from assay.errors import BadSetting
 from assay.evals.answer_metrics import CitationScorer, DeclineScorer, EmbeddingSimilarity, TextScorer
 from assay.evals.case import Case
 from assay.evals.judges.geval import GEval
+from assay.evals.judges.opponent import Opponent, references
+from assay.evals.judges.pairwise import Against, Pairwise
 from assay.evals.judges.ragas import AnswerRelevancy, ContextPrecision, ContextRecall, Faithfulness
 from assay.evals.judges.rubric import Rubric
 from assay.evals.retrieval_metrics import RetrievalScorer
@@ -28,8 +30,12 @@ JUDGED: dict[str, str] = {
     "context_recall": "statements of the reference answer that the passages hold",
     "g_eval": "a form of steps, scored by the model's own probabilities",
     "rubric": "levels described in words",
+    "pairwise": "whether the answer is better than an earlier run's (--against) or the reference; 0.5 is a tie",
 }
 """Metrics that need a judge, and what each says in a line."""
+
+RIGHT_OR_WRONG = frozenset({"exact_match", "answer_contained", "declined_when_it_should", "answered_when_it_could"})
+"""Metrics that give 0 or 1 and nothing between."""
 
 EMBEDDED: dict[str, str] = {"embedding_similarity": "cosine of answer and reference"}
 """Metrics that need the embedder."""
@@ -79,11 +85,15 @@ HEADLINE = (
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What scorers may use; called only where a metric that needs it was named."""
+    """What scorers may use; called only where a metric that needs it was named.
+
+    `opponent` is whom pairwise judges against; None: the reference answers.
+    """
 
     judge: Callable[[], ChatModel]
     embedder: Callable[[], Embedder]
     criterion: str = ""
+    opponent: Opponent | None = None
 
 
 def scorers_for(
@@ -105,6 +115,8 @@ def scorers_for(
     if not wanted or wanted == ["auto"]:
         return formulas, None
     known = [metric for scorer in formulas for metric in scorer.metrics] + ["auto", "aurc", *EMBEDDED, *JUDGED]
+    if kind == "retriever":  # it gives no answers that could be compared
+        known.remove("pairwise")
     for name in wanted:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
@@ -116,6 +128,9 @@ def scorers_for(
     for name in dict.fromkeys(wanted):
         if name in EMBEDDED:
             chosen.append(EmbeddingSimilarity(instruments.embedder()))
+        elif name == "pairwise":
+            opponent = instruments.opponent or references(cases)
+            chosen.append(Against(Pairwise(instruments.judge()), opponent))
         elif name in JUDGED:
             model, embedder = instruments.judge(), None
             if name == "answer_relevancy":

@@ -15,7 +15,7 @@ from typing import Any
 
 from assay.errors import Corrupt, Garbled, LimitReached, TimedOut
 from assay.evals.case import Case
-from assay.evals.live_run import LiveRun
+from assay.evals.live_run import FAILED, FINISHED, LiveRun
 from assay.evals.output import Output, output_from
 from assay.evals.system import System
 from assay.gateway.bill import nanodollars, surely_free
@@ -55,7 +55,10 @@ def output_key(system: System, question: str, replica: int) -> str:
 
 
 class Outputs:
-    """Hands out the questions a run has left and gives their outputs. For one event loop."""
+    """Hands out the questions a run has left and gives their outputs. For one event loop.
+
+    Those that failed are among them `again` unless it is False.
+    """
 
     def __init__(
         self,
@@ -66,9 +69,11 @@ class Outputs:
         values: Values,
         timeout_seconds: float,
         reserve: Callable[[], Awaitable[Reservation]] | None = None,
+        again: bool = True,
     ) -> None:
         self._system, self._live, self._values = system, live, values
         self._timeout_seconds, self._reserve = timeout_seconds, reserve
+        self._settled = (FINISHED,) if again else (FINISHED, FAILED)
         self._left = self._questions(cases)
         self._ready: deque[Question] = deque()
         self._fetching = asyncio.Lock()
@@ -112,7 +117,7 @@ class Outputs:
         live, replicas = self._live, self._live.spec.replicas
         for ordinal, case in enumerate(cases):
             for replica in range(replicas):
-                if live.state[ordinal * replicas + replica] != 1:
+                if live.state[ordinal * replicas + replica] not in self._settled:
                     yield Question(ordinal, replica, case, self._key(ordinal, replica, case))
 
     def _key(self, ordinal: int, replica: int, case: Case) -> str:

@@ -6,6 +6,7 @@ Where nothing was measured they come from what the system declares, and what nob
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -13,33 +14,21 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from assay.evals.case import Case
+from assay.evals.detectable import DISCORDANCES, detectable, measured_effects
 from assay.evals.engine import spec_of
 from assay.evals.outputs import output_key
+from assay.evals.plan_words import lines_of
 from assay.evals.result import Result
 from assay.evals.run_spec import RunSpec
 from assay.evals.runs import RunRecord, Runs
 from assay.evals.scorer import Scorer
 from assay.evals.system import System
+from assay.evals.timing import Passages, Range, Rehearsal, Speed
 from assay.ledger.values import Values
-from assay.stats.power import detectable_effect
-
-DISCORDANCES = (0.10, 0.16, 0.25)
-"""Shares of cases on which two systems differ, from alike to unlike; .16 is usual for a changed setting."""
 
 PILOT_RESULTS = 300
 _RUNS_LOOKED_AT = 50
 _Z95 = 1.96
-
-
-class Range(NamedTuple):
-    """An expectation with its limits: 95% where it rests on measurements, else the declared extremes."""
-
-    low: float
-    expected: float
-    high: float
-
-    def __add__(self, other: "Range") -> "Range":  # type: ignore[override]  # ranges add up, they are not joined
-        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +40,10 @@ class Plan:
     before, so their judgements are cached too. `model_calls` and `judge_calls` are of what is not cached. `unpriced`
     names what has no known price: `cost_usd` is then only of the rest. `pilot` is how many measured results the
     figures of the system rest on, `judge_pilot` those of the judges. None: nothing is known.
+
+    `seconds` is of the answers and of the judging that could be timed, `untimed` names what could not; `timed_by` says
+    in words what it rests on. `judge_case_seconds` is of judging one case, and `slow_judge` is True where the embedded
+    model judges.
 
     `detectable` is by share of cases on which two systems differ (None: more than these cases can show), `measured`
     by metric from the last two runs on these cases; both at 80% power and alpha .05, for cases that are independent.
@@ -74,6 +67,10 @@ class Plan:
     cost_usd: Range | None
     unpriced: tuple[str, ...]
     seconds: Range | None
+    untimed: tuple[str, ...]
+    timed_by: tuple[str, ...]
+    judge_case_seconds: Range | None
+    slow_judge: bool
     pilot: int
     judge_pilot: int
     detectable: Mapping[float, float | None]
@@ -82,14 +79,14 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """As `assay eval --plan --json` gives it."""
         shape = asdict(self)
-        for name in ("model_calls", "judge_calls", "cost_usd", "seconds"):
+        for name in ("model_calls", "judge_calls", "cost_usd", "seconds", "judge_case_seconds"):
             found: Range | None = getattr(self, name)
             shape[name] = None if found is None else found._asdict()
         return shape | {"detectable": {f"{share:.2f}": effect for share, effect in self.detectable.items()}}
 
     def lines(self) -> list[str]:
         """The same in words, one fact a line."""
-        return [*_work_lines(self), *_cost_lines(self), *_power_lines(self)]
+        return lines_of(self)
 
 
 def plan(
@@ -104,11 +101,14 @@ def plan(
     replicas: int = 1,
     concurrency: int = 8,
     judge_call_usd: tuple[float, float] | None = None,
+    slow_judge: bool = False,
+    rehearsal: Rehearsal | None = None,
 ) -> Plan:
     """The plan of `evaluate` with the same arguments. Reads the ledger and asks nothing of system and judges.
 
     Where nothing was measured yet, calls are those that system and judges declare (`expected_calls`, the least and the
-    most for a case), and `judge_call_usd` bounds what one call of a judge costs (None: unpriced).
+    most for a case), and `judge_call_usd` bounds what one call of a judge costs (None: unpriced); time is then what
+    `rehearsal` found a moment ago.
     """
     spec = spec_of(system, cases, scorers=scorers, set_digest=set_digest, set_name=set_name, replicas=replicas)
     questions = len(cases) * replicas
@@ -126,6 +126,10 @@ def plan(
     judged = min(cached, max((_settled(run) for run in same_judges if _same_outputs(run.spec, spec)), default=0))
     made = _system_figures(system, pilot.results, similar.results, left - cached)
     judging = _judge_figures(scorers, judge_pilot.results, left - judged, call_usd=judge_call_usd)
+    timed = _timed(
+        _answering(system, made, similar, rehearsal, n=left - cached, now=concurrency),
+        _judging(system, scorers, judging, judge_pilot, rehearsal, n=left - judged, now=concurrency),
+    )
     judges = tuple(dict.fromkeys(scorer.judge.name for scorer in scorers if scorer.judge))
     bills = [bill for bill in (made.cost_usd, judging.cost_usd) if bill is not None]
     unpriced = [system.name] * (made.cost_usd is None) + [*judges] * (judging.cost_usd is None)
@@ -147,25 +151,16 @@ def plan(
         judge_calls=judging.calls,
         cost_usd=None if not bills else sum(bills[1:], bills[0]),
         unpriced=tuple(unpriced),
-        seconds=_seconds(made, judging, similar.concurrency, concurrency),
+        seconds=timed.total,
+        untimed=timed.unknown,
+        timed_by=timed.basis,
+        judge_case_seconds=timed.judge_case,
+        slow_judge=slow_judge and bool(judges),
         pilot=len(pilot.results),
         judge_pilot=len(judge_pilot.results),
         detectable={share: detectable(len(cases), share) for share in DISCORDANCES},
-        measured=_measured(runs, set_digest, len(cases)),
+        measured=measured_effects(runs, set_digest, len(cases)),
     )
-
-
-def detectable(cases: int, discordance: float) -> float | None:
-    """The smallest difference of two rates that `cases` paired cases show when the systems differ on that share.
-
-    Solves n = r² (disc - effect²)/effect² (Miller 2024, eq. 9) for the effect; None where even all differing cases
-    going one way would not do.
-    """
-    if not cases:
-        return None
-    reach = detectable_effect(1, variance=1.0)
-    effect = math.sqrt(reach**2 * discordance / (cases + reach**2))
-    return effect if effect <= discordance else None
 
 
 class _Pilot(NamedTuple):
@@ -274,88 +269,89 @@ def _total(measured: Sequence[float], n: int) -> Range:
     return Range(max(0.0, n * mean - half), n * mean, n * mean + half)
 
 
-def _seconds(made: _Figures, judging: _Figures, then: int, now: int) -> Range | None:
-    """Wall-clock time. More at once than when it was measured may go faster, or only queue: that is the range."""
-    if made.milliseconds is None:
-        return None
-    # Of judges that were never timed the plan says so in words.
-    low, expected, high = made.milliseconds + (judging.milliseconds or Range(0, 0, 0))
+class _Part(NamedTuple):
+    """The wall-clock time of one half of the work (None: not known), and in words how that is known."""
+
+    name: str
+    seconds: Range | None
+    basis: str = ""
+    of_one: Range | None = None
+
+
+class _Timed(NamedTuple):
+    total: Range | None
+    unknown: tuple[str, ...]
+    basis: tuple[str, ...]
+    judge_case: Range | None
+
+
+def _timed(*parts: _Part) -> _Timed:
+    known = [part.seconds for part in parts if part.seconds is not None]
+    return _Timed(
+        sum(known[1:], known[0]) if any(any(seconds) for seconds in known) or len(known) == len(parts) else None,
+        tuple(part.name for part in parts if part.seconds is None),
+        tuple(f"{part.name} {part.basis}" for part in parts if part.basis),
+        parts[-1].of_one,
+    )
+
+
+def _answering(
+    system: System, made: _Figures, similar: _Pilot, rehearsal: Rehearsal | None, *, n: int, now: int
+) -> _Part:
+    if not n:
+        return _Part("answers", Range(0, 0, 0))
+    if made.milliseconds is not None:
+        return _Part("answers", _wall_clock(made.milliseconds, similar.concurrency, now), _from(similar))
+    answer, speed = (None, None) if rehearsal is None else (rehearsal.answer, rehearsal.speed)
+    work = getattr(system, "expected_work", None)
+    if answer is not None:
+        # Alone one question has the machine to itself: many at once take no longer than one after another.
+        at_once = min(now, os.cpu_count() or 1)
+        return _Part("answers", Range(n * answer.low / at_once, n * answer.expected, n * answer.high), _JUST_NOW)
+    if speed is not None and work is not None:
+        return _Part("answers", speed.seconds([work]).times(n), _by(speed))
+    return _Part("answers", None)
+
+
+def _judging(
+    system: System,
+    scorers: Sequence[Scorer],
+    judging: _Figures,
+    pilot: _Pilot,
+    rehearsal: Rehearsal | None,
+    *,
+    n: int,
+    now: int,
+) -> _Part:
+    judges = [scorer for scorer in scorers if scorer.judge]
+    if not n or not judges:
+        return _Part("judging", Range(0, 0, 0))
+    if pilot.results and judging.milliseconds is not None:
+        seconds = _wall_clock(judging.milliseconds, pilot.concurrency, now)
+        return _Part("judging", seconds, _from(pilot), seconds.times(1 / n))
+    works = [getattr(judge, "expected_work", None) for judge in judges]
+    speed = None if rehearsal is None else rehearsal.speed
+    if speed is None or None in works:
+        return _Part("judging", None)
+    passages: Passages = getattr(system, "expected_passages", Passages())
+    one = speed.seconds([work.among(passages) for work in works if work is not None])
+    return _Part("judging", one.times(n), _by(speed), one)
+
+
+_JUST_NOW = "measured a moment ago"
+
+
+def _by(speed: Speed) -> str:
+    return f"by the model's speed a moment ago ({speed.read:.0f} tokens a second read, {speed.written:.0f} written)"
+
+
+def _from(pilot: _Pilot) -> str:
+    return f"from {len(pilot.results)} earlier result{'s' * (len(pilot.results) != 1)}"
+
+
+def _wall_clock(milliseconds: Range, then: int, now: int) -> Range:
+    """More at once than when it was measured may go faster, or only queue: that is the range."""
+    low, expected, high = milliseconds
     slower, faster = min(then, now), max(then, now)
     at_once = now if now < then else then
     return Range(low / 1000 / faster, expected / 1000 / at_once, high / 1000 / slower)
-
-
-def _measured(runs: Runs, set_digest: str, cases: int) -> dict[str, float]:
-    """By metric, what `cases` cases show if they spread as the differences of the last two runs on them did."""
-    done: list[RunRecord] = [
-        run for run in runs.list(_RUNS_LOOKED_AT, set_digest=set_digest) if run.status == "done" and run.results
-    ][:2]
-    if len(done) < 2 or cases < 2 or done[0].spec.subject == done[1].spec.subject:
-        return {}
-    new, old = (_case_means(runs, run.id) for run in done)
-    found = {}
-    for metric in new.keys() & old.keys():
-        both = new[metric].keys() & old[metric].keys()
-        differences = [new[metric][ordinal] - old[metric][ordinal] for ordinal in both]
-        if len(differences) > 1 and (spread := stdev(differences)) > 0:
-            found[metric] = detectable_effect(len(differences), variance=spread**2)
-    return dict(sorted(found.items()))
-
-
-def _case_means(runs: Runs, run_id: str) -> dict[str, dict[int, float]]:
-    sums: dict[str, dict[int, list[float]]] = {}
-    for one in runs.results(run_id, outputs=False):
-        for metric, score in one.scores.items():
-            if score.value is not None:
-                sums.setdefault(metric, {}).setdefault(one.ordinal, []).append(score.value)
-    return {metric: {ordinal: fmean(of) for ordinal, of in cases.items()} for metric, cases in sums.items()}
-
-
-def _work_lines(plan: Plan) -> list[str]:
-    times = f" × {plan.replicas}" if plan.replicas > 1 else ""
-    named = f" of {plan.set_name}" if plan.set_name else ""
-    known = [f"{plan.finished} finished before"] * bool(plan.finished) + [f"{plan.cached} cached"] * bool(plan.cached)
-    lines = [f"{plan.system}: {plan.cases} cases{times}{named}, {', '.join([*known, f'{plan.fresh} to ask'])}"]
-    if plan.resumes:
-        lines.append(f"goes on with run {plan.resumes[:8]}")
-    calls = "not known before the first answers" if plan.model_calls is None else _shown(plan.model_calls, "{:.0f}")
-    lines.append(f"model calls: {calls}")
-    if plan.judges:
-        calls = (
-            "not known before the first judgements" if plan.judge_calls is None else _shown(plan.judge_calls, "{:.0f}")
-        )
-        before = f", {plan.judged} cases judged before" if plan.judged else ""
-        lines.append(f"judge calls: {calls}{before} ({', '.join(plan.judges)})")
-    return lines
-
-
-def _cost_lines(plan: Plan) -> list[str]:
-    lines = []
-    if plan.cost_usd is not None:
-        lines.append(f"cost: {_shown(plan.cost_usd, '${:.2f}')}{' and what has no price' if plan.unpriced else ''}")
-    if plan.unpriced:
-        lines.append(f"NO KNOWN PRICE: {', '.join(plan.unpriced)}: what they cost is not in any figure here")
-    time = "not known before the first answers" if plan.seconds is None else _shown(plan.seconds, "{:.0f} s")
-    if plan.seconds is not None and plan.judges and plan.judge_calls is not None and not plan.judge_pilot:
-        time += " and the judges' time, not known before the first judgements"
-    return [*lines, f"time: {time}"]
-
-
-def _power_lines(plan: Plan) -> list[str]:
-    shown = [
-        f"{effect * 100:.1f} points if {share:.0%} of cases differ"
-        for share, effect in plan.detectable.items()
-        if effect is not None
-    ]
-    lines = [f"can show a difference of {', '.join(shown)}" if shown else "too few cases to show any difference"]
-    if plan.measured:
-        of = ", ".join(f"{metric} {effect * 100:.1f}" for metric, effect in plan.measured.items())
-        lines.append(f"from the last two runs on these cases, in points: {of}")
-    if plan.clusters < plan.cases:
-        lines.append(f"the cases come in {plan.clusters} clusters and show less than as many independent ones")
-    return lines
-
-
-def _shown(found: Range, form: str) -> str:
-    low, expected, high = (form.format(figure) for figure in found)
-    return expected if low == high else f"{expected} ({low} to {high})"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from assay.evals.scorer import Scorer
+from assay.evals.scorer import AGAINST, Scorer
 
 Status = Literal["running", "done", "budget", "interrupted", "failed", "stopped"]
 """`stopped`: whoever asked for the run has seen enough (a decision was reached); it can be gone on with."""
@@ -41,9 +41,11 @@ class RunSpec:
 
 
 def described(scorer: Scorer) -> dict[str, Any]:
-    """A scorer as a run records it: metrics, digest, and its judge with the last check."""
+    """A scorer as a run records it: metrics, digest, its judge with the last check, and whom it compares with."""
+    opponent = getattr(scorer, "opponent", None)
     return {
         "metrics": list(scorer.metrics),
         "digest": scorer.digest,
         "judge": asdict(scorer.judge) if scorer.judge else None,
+        **({AGAINST: opponent.as_json()} if opponent else {}),
     }

@@ -304,8 +304,24 @@ def _notes(columns: Columns, measured: Mapping[str, Metric]) -> list[str]:
     if unscored:
         listed = ", ".join(f"{name} {count:,}" for name, count in unscored.items())
         notes.append(f"Not scored because the judge failed: {listed}. They stay in the denominator as bounds.")
+    for name in columns.pairs.keys() & measured.keys():
+        notes.append(_pairs_note(measured[name], columns))
     if columns.rows > columns.count:
         notes.append(f"{columns.rows:,} answers to {columns.count:,} questions: averaged within each question first.")
     if columns.unpriced:
         notes.append(f"{columns.unpriced:,} answers have no known price and are not in the cost.")
     return notes
+
+
+def _pairs_note(metric: Metric, columns: Columns) -> str:
+    """Whom a metric compares with, the cases that are not there, and how far the judge follows the order."""
+    pairs = columns.pairs[metric.name]
+    note = f"{metric.name} is against {pairs.against}; 0.5 is a tie."
+    if missing := columns.count - metric.n:
+        note += f" It does not apply to {missing:,} of {columns.count:,} cases, which have no answer there."
+    if not pairs.judged:
+        return note if metric.unscored else f"{note} No pair needed a judge."
+    return (
+        f"{note} Pairs judged in both orders: {pairs.judged:,}; the verdict changed with the order in "
+        f"{pairs.disagreed:,}, which are ties."
+    )

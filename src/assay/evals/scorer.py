@@ -11,6 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 from assay.evals.case import Case
 from assay.evals.output import Output
 
+AGAINST, ORDERS_AGREE = "against", "orders_agree"
+"""Details of a score that compares two answers: with whose, and whether both orders gave the same verdict."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gold:
@@ -44,6 +47,8 @@ class Score:
 class Scorer(Protocol):
     """Scores one case. `metrics` are the names it may return; `digest` names everything that can change a score
     (definition, version, judge's model, prompts). Judges' `judge` describes the instrument, None for formulas.
+
+    A judge applies to every case unless it has `applies_to(case)`; one that compares with an `opponent` names it.
     """
 
     digest: str

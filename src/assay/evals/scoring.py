@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from assay.errors import AssayError, Corrupt, LimitReached
@@ -22,7 +22,7 @@ async def score(
     A scorer that raises or hangs has failed for all of its metrics. Raises LimitReached and Corrupt only.
     """
     if output is None:
-        applying = scorer.metrics if scorer.judge else await _applying(scorer, case, gold, timeout_seconds)
+        applying = await _applying(scorer, case, gold, timeout_seconds)
         return {metric: Score(0.0) for metric in applying}
     try:
         async with asyncio.timeout(timeout_seconds) as limit:
@@ -42,7 +42,10 @@ def one_line(error: Exception) -> str:
 
 
 async def _applying(scorer: Scorer, case: Case, gold: tuple[Gold, ...], timeout_seconds: float) -> tuple[str, ...]:
-    """The metrics a formula gives for an empty output; all it has where even that fails."""
+    """A judge's metrics where it applies; those a formula gives for an empty output, all where even that fails."""
+    if scorer.judge:
+        applies_to: Callable[[Case], bool] | None = getattr(scorer, "applies_to", None)
+        return scorer.metrics if applies_to is None or applies_to(case) else ()
     scores = await score(scorer, case, Output(), gold, timeout_seconds=timeout_seconds)
     return tuple(scores)
 

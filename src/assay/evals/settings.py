@@ -24,6 +24,9 @@ class EvalSettings(BaseModel):
         "The answer is correct, answers the whole question, and says nothing that was not asked.",
         description="what g_eval judges, in a sentence",
     )
+    against: str = Field(
+        "", description="run whose answers pairwise judges against; empty: the reference answers of the cases"
+    )
     replicas: int = Field(1, ge=1, le=100, description="times each question is asked; averaged within the case first")
     concurrency: int = Field(8, ge=1, le=1000, description="questions asked at once; the provider's pace may lower it")
     timeout_seconds: float = Field(300.0, gt=0, description="longest wait for one answer and for its judges, each")

@@ -73,6 +73,28 @@ class Database:
                 yield connection
 
     @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """A write transaction that may rebuild a table which others refer to; references are checked at its end.
+
+        SQLite changes a table by making a new one in its place, which its foreign keys forbid while they are watched.
+        """
+        if not self.is_sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._translated(), self.engine.connect() as opened:
+            driver: Any = opened.connection.dbapi_connection
+            connection = opened.execution_options(assay_write=True)
+            driver.execute("PRAGMA foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                        raise Corrupt(f"Rows of {self.url} refer to rows that are not there.")
+            finally:
+                driver.execute("PRAGMA foreign_keys=ON")
+
+    @contextmanager
     def session(self) -> Iterator[Connection]:
         """A connection outside any transaction, for what belongs to a session, such as advisory locks."""
         with self._translated(), self.engine.connect() as opened:
@@ -240,7 +262,7 @@ def _migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     try:
-        with database.write() as connection:
+        with database.rebuild() as connection:
             if not database.is_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             config.attributes["connection"] = connection

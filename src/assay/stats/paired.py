@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.stats.binary import newcombe10
+from assay.stats.binary import newcombe
 from assay.stats.clusters import ClusterSums, Floats, as_codes, as_values, cluster_sums
 from assay.stats.interval import Interval
-from assay.stats.mean import FEW_CASES, FEW_CLUSTERS, adjusted_t_of, clustered_t_of
+from assay.stats.mean import FEW_CASES, FEW_CLUSTERS, adjusted_t_of, clustered_t_of, t_interval
 from assay.stats.signflip import sign_flip_interval_of
 
 FEW_DIFFERENT = 20
@@ -60,6 +60,21 @@ def paired_interval(
     return _finished(interval, groups, bound=bound)
 
 
+def paired_t(
+    incumbent: Sequence[float] | NDArray[Any], candidate: Sequence[float] | NDArray[Any], *, alpha: float = 0.05
+) -> Interval:
+    """Student's interval for the mean of candidate minus incumbent over independent paired cases (Student 1908).
+
+    Use it from 100 cases of which 20 differ; `paired_interval` chooses by itself. Differences within rounding of zero
+    are ties. Infinite limits for one pair; raises `ValueError` for sequences of different lengths.
+    """
+    first, second = as_values(incumbent), as_values(candidate)
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} scores make no pairs")
+    scale = float(max(np.abs(first).max(), np.abs(second).max())) if len(first) else 1.0
+    return t_interval(without_rounding(second - first, scale=scale), alpha=alpha)
+
+
 def without_rounding(differences: Floats, *, scale: float) -> Floats:
     """The differences with those within 1e-12 of the scale set to zero: a mean of repeats must tie with itself."""
     return np.where(np.abs(differences) <= 1e-12 * max(scale, 1e-300), 0.0, differences)
@@ -75,7 +90,7 @@ def _binary_pairs(first: Floats, second: Floats, groups: ClusterSums, *, alpha: 
     if n >= FEW_CASES and wins + losses >= FEW_DIFFERENT:
         return _because(clustered_t_of(groups, alpha=alpha, method="t"), f"{n} cases, {wins + losses} of them differ")
     both = int((first * second).sum())
-    interval = newcombe10(both, wins, losses, n - both - wins - losses, alpha=alpha)
+    interval = newcombe(both, wins, losses, n - both - wins - losses, alpha=alpha)
     return _because(interval, f"right or wrong on {n} cases, {wins + losses} of them differ")
 
 

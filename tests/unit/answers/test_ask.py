@@ -5,7 +5,7 @@ import pytest
 
 from answer_hits import BERLIN, PARIS, Finds, hit
 from assay.answers.ask import LONGEST_QUESTION, ask, needs_model, stream
-from assay.answers.outcome import AnswerEvent, Finished, Outcome, Progress, TextPiece
+from assay.answers.outcome import AnswerEvent, Finished, Outcome, Progress, TextPiece, flag_kind
 from assay.answers.settings import AnswerSettings
 from assay.errors import AssayError, BadInput, LimitReached, Refused, TimedOut
 from assay.index.hit import Filter, Retriever
@@ -112,6 +112,7 @@ async def test_an_answer_cut_off_says_so() -> None:
     outcome = await asked(model=writer("The Parisii founded the city [1]. And then they did more."), settings=settings)
     assert outcome.kind == "answer"
     assert "cut off at 6 tokens" in outcome.flags[-1]
+    assert flag_kind(outcome.flags[-1]) == "cut short"
 
 
 async def test_streaming_is_the_same_path_and_ends_with_the_outcome() -> None:
@@ -145,6 +146,7 @@ async def test_a_failing_model_costs_a_quote_only_its_phrase(failure: AssayError
     assert outcome.kind == "answer"
     assert outcome.text.startswith("The city was founded")
     assert outcome.flags == (f"scripted put no phrase before the quote: {failure.message}",)
+    assert flag_kind(outcome.flags[0]) == "unphrased"
     assert (outcome.usage.total, outcome.cost_usd) == (0, 0.0)
 
 

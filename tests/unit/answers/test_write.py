@@ -1,6 +1,7 @@
 import pytest
 
 from answer_hits import BERLIN, PARIS, hit
+from assay.answers.outcome import flag_kind
 from assay.answers.pack import Shown
 from assay.answers.prompt import NO_ANSWER, prompt_for
 from assay.answers.write import cited, may_refuse, refusal
@@ -27,6 +28,7 @@ async def test_a_marker_to_a_passage_not_shown_is_dropped_and_flagged() -> None:
     written = await cited("Paris is the capital of France [1][9].", SHOWN, embedder=ScriptedEmbedder())
     assert written.text == "Paris is the capital of France. [1]"
     assert written.flags == ("Names passage [9], which was not shown: Paris is the capital of France.",)
+    assert flag_kind(written.flags[0]) == "unsupported"
 
 
 async def test_a_claim_without_a_valid_marker_gets_the_sentence_that_supports_it() -> None:
@@ -45,6 +47,7 @@ async def test_a_wrong_marker_gives_way_to_the_passage_that_supports_the_claim()
 async def test_a_claim_nothing_supports_is_flagged_with_its_citation() -> None:
     written = await cited("The moon consists of green cheese [1].", SHOWN, embedder=ScriptedEmbedder())
     assert written.flags == ("No passage supports: The moon consists of green cheese.",)
+    assert flag_kind(written.flags[0]) == "unsupported"
     assert [c.supported for c in written.citations] == [False]
     alone = await cited("The moon consists of green cheese.", SHOWN, embedder=ScriptedEmbedder())
     assert alone.citations == ()

@@ -45,6 +45,33 @@ def test_migrations_can_be_undone(database: Database) -> None:
         assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
 
 
+def test_a_database_with_runs_of_an_older_assay_keeps_them(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+
+    def to(revision: str) -> None:
+        with database.rebuild() as connection:
+            config.attributes["connection"] = connection
+            (command.downgrade if revision < "0006" else command.upgrade)(config, revision)
+
+    to("0005")
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "insert into run (id, created_ns, status, system, set_digest, spec_digest, spec) "
+            "values ('r', 1, 'done', 's', 'd', 'e', '{}')"
+        )
+        connection.exec_driver_sql(
+            "insert into result (run_id, ordinal, replica, case_id, error, scores, latency_ms, retry, judge_calls, "
+            "judge_paid_calls, judge_ms) values ('r', 0, 0, 'c', '', '{}', 1, false, 0, 0, 0)"
+        )
+    to("0006")
+    with database.write() as connection:
+        assert connection.exec_driver_sql("select case_id from result").scalars().all() == ["c"]
+        connection.exec_driver_sql("update run set status = 'stopped'")
+        with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+            connection.exec_driver_sql("insert into result select 'nobody', 1, 0, 'c', '', null, '{}', 0, 1, false, 0, 0, 0, 0")
+
+
 def test_the_newest_file_is_the_head_of_one_history() -> None:
     scripts = ScriptDirectory(str(Path(module.__file__).parent / "migrations"))
     assert scripts.get_heads() == [newest_revision()]

@@ -117,6 +117,20 @@ def test_the_text_is_shown_as_it_is_with_its_markers_as_links() -> None:
     assert '<span class="chip pending">7</span>' in body, "a marker without a citation leads nowhere"
 
 
+def test_a_flag_stands_under_a_title_of_its_kind() -> None:
+    unsupported = "No passage supports: m put no phrase before the quote: x."
+    cut, phrase, new = (
+        "The answer was cut off at 6 tokens (answers.max_tokens).",
+        "m put no phrase before the quote: x",
+        "?",
+    )
+    text = parsed(body_markup(turn_of(Answer("x", (), (), flags=(phrase, cut, unsupported, new))))).text
+    assert f"Not supported by the passages{unsupported}The answer ends early{cut}Only the quote{phrase}" in text
+    assert text.count("Not supported") == 1
+    alone = parsed(body_markup(turn_of(Answer("x", (), (), flags=(cut,))))).text
+    assert "Not supported" not in alone
+
+
 def test_the_foot_has_time_tokens_cost_and_trace() -> None:
     usage = Usage(uncached=2000, cache_read=310, output=100, reasoning=86)
     body = body_markup(turn_of(Answer("x", (), (), usage, None, 1840.0, "abc")))

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 def command(
     question: str, groups: tuple[str, ...], where: tuple[str, ...], assignments: tuple[str, ...], as_json: bool
 ) -> None:
-    """Ask a question; get an answer with citations, or a refusal that says why."""
+    """Ask what serves a question; get an answer with citations, or a refusal that says why.
+
+    The live release answers, where there is one; --set changes it for this question.
+    """
     from assay.app.cli.options import filter_from, settings_from
     from assay.app.cli.session import watching_models, with_workspace
+    from assay.app.live import serving
 
     restriction = filter_from(groups, where)
 
     async def work(workspace: "Workspace") -> "Outcome":
-        return await watching_models(workspace, workspace.ask(question, where=restriction))
+        async with serving(workspace) as live:
+            return await watching_models(live, live.ask(question, where=restriction))
 
     outcome = with_workspace(settings_from(assignments), work)
     if as_json:

@@ -11,6 +11,7 @@ from assay.app.cli import output
 from assay.app.cli.casework import audit_command, generate_command, review_command
 from assay.app.cli.options import json_option, set_option
 from assay.app.cli.runs import iso, with_measuring
+from assay.app.cli.split import budget_command, open_command, split_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ _SHOWN = 10
 
 @click.group("cases")
 def command() -> None:
-    """Test cases: import, generate, review, audit."""
+    """Test cases: import, generate, review, audit, split."""
 
 
 @command.group("import", short_help="Import a SQuAD, BEIR, JSONL or CSV set.")
@@ -275,3 +276,6 @@ def _print_case(case: "Case") -> None:
 command.add_command(generate_command)
 command.add_command(review_command)
 command.add_command(audit_command)
+command.add_command(split_command)
+command.add_command(budget_command)
+command.add_command(open_command)

@@ -42,6 +42,9 @@ STOPPED_BY_BUDGET = 3
 )
 @click.option("--metrics", metavar="LIST", help="Metrics by comma, or auto; see --list-metrics.")
 @click.option("--judge", metavar="MODEL", help="Model that judges; default: evals.judge, else the chat model.")
+@click.option(
+    "--against", metavar="RUN_ID", help="Run whose answers the metric pairwise judges against; default: the references."
+)
 @click.option("--budget-usd", type=click.FloatRange(min=0), help="Stop before the run would cost more than this.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many cases.")
 @click.option("--replicas", type=click.IntRange(1, 100), help="Ask each question so many times.")
@@ -57,6 +60,7 @@ def command(
     of_system: tuple[str, ...],
     metrics: str | None,
     judge: str | None,
+    against: str | None,
     budget_usd: float | None,
     limit: int | None,
     replicas: int | None,
@@ -78,11 +82,12 @@ def command(
     if list_metrics:
         _list_metrics(as_json=as_json)
         return
-    given = _settings_of_system(of_system)
+    given = settings_of_system(of_system)
     in_force = settings_from(
         assignments,
         evals__metrics=metrics,
         evals__judge=judge,
+        evals__against=against,
         evals__replicas=replicas,
         evals__concurrency=concurrency,
     )
@@ -96,7 +101,10 @@ def command(
             async with evaluation(
                 opened, chosen, in_force, system=system, system_settings=given, budget_usd=budget_usd
             ) as ready:
-                plan = await asyncio.to_thread(ready.plan)
+                plan = await ready.planned()
+                for scorer in ready.scorers:
+                    if compared := getattr(scorer, "opponent", None):
+                        output.note(compared.sentence)
                 if only_plan:
                     _say(plan, as_json=as_json)
                     return 0
@@ -108,7 +116,7 @@ def command(
         sys.exit(code)
 
 
-def _settings_of_system(texts: tuple[str, ...]) -> dict[str, Any]:
+def settings_of_system(texts: tuple[str, ...]) -> dict[str, Any]:
     """KEY=VALUE pairs; a value is read as TOML where it is some, so that 5 is a number, else as text."""
     import tomllib
 
@@ -215,7 +223,6 @@ class EvalBar:
             Progress,
             TextColumn,
             TimeElapsedColumn,
-            TimeRemainingColumn,
         )
 
         columns = (
@@ -223,13 +230,13 @@ class EvalBar:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("[dim]{task.fields[standing]}[/]"),
         )
         self._progress = Progress(
             *columns, console=output.error_console(), transient=True, disable=not sys.stderr.isatty()
         )
-        self._task = self._progress.add_task("measuring", total=total, standing="")
+        self._task = self._progress.add_task("measuring", total=total, standing="", left="")
         self.run_id = ""
 
     def __enter__(self) -> "EvalBar":
@@ -246,7 +253,22 @@ class EvalBar:
     def __call__(self, progress: "Progress") -> None:
         """Show how far it is."""
         self.run_id = progress.run_id
-        self._progress.update(self._task, completed=progress.done, total=progress.total, standing=_standing(progress))
+        self._progress.update(
+            self._task,
+            completed=progress.done,
+            total=progress.total,
+            standing=_standing(progress),
+            left=_left(progress),
+        )
+
+
+def _left(progress: "Progress") -> str:
+    """How long it still takes, going by the cases that are done: rich's own column forgets a pace after 30 s."""
+    from assay.evals.timing import clock
+
+    if progress.remaining_seconds is None or progress.done >= progress.total:
+        return ""
+    return f"about {clock(progress.remaining_seconds)} left"
 
 
 def _standing(progress: "Progress") -> str:

@@ -33,7 +33,11 @@ VERBS: dict[str, str] = {
     "runs": "What was measured; show a run, compare two.",
     "judge": "Check a judge against people's labels.",
     "prompts": "Prompts by name and version, and what changed.",
+    "try": "Is a change better than what serves? Stops as soon as it is known.",
     "compare": "Did my change help? Compare two result files of any tool.",
+    "promote": "Serve what a verdict supports; without one, say why.",
+    "rollback": "Serve again what served before.",
+    "releases": "What serves, what served, and the verdict behind it.",
     "ingest": "Read, cut and embed documents into the workspace.",
     "ask": "Ask a question; get a cited answer or a stated refusal.",
     "search": "Find passages: lexical, dense or fused.",
@@ -44,6 +48,7 @@ VERBS: dict[str, str] = {
     "init": "Write a commented assay.toml.",
 }
 
+_MODULES = {"try": "try_"}  # a word of Python cannot name a module
 
 LOADING_THREAD = "assay-load"
 
@@ -57,7 +62,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"assay.app.cli.{cmd_name}")
+        module = importlib.import_module(f"assay.app.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 

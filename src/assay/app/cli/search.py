@@ -29,14 +29,16 @@ def command(
     assignments: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Find passages for a question."""
+    """Find passages for a question, as the live release does where there is one; --set changes it for this search."""
     from assay.app.cli.options import filter_from, settings_from
     from assay.app.cli.session import watching_models, with_workspace
+    from assay.app.live import serving
 
     restriction = filter_from(groups, where)
 
     async def work(workspace: "Workspace") -> "list[Hit]":
-        return await watching_models(workspace, workspace.search(question, k=k, mode=mode, where=restriction))
+        async with serving(workspace) as live:
+            return await watching_models(live, live.search(question, k=k, mode=mode, where=restriction))
 
     hits = with_workspace(settings_from(assignments), work)
     if as_json:

@@ -15,16 +15,18 @@ from assay.app.cli import output
 from assay.errors import AssayError, BadSetting, Conflict
 
 if TYPE_CHECKING:
+    from assay.app.live import Live
     from assay.app.wiring import Workspace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
-    """Serve until interrupted: models load and `paths` are ingested while the server already answers."""
+    """Serve the live release until interrupted: models load and `paths` are ingested while it already answers."""
     import uvicorn
 
     from assay.app.http.server import build
+    from assay.app.live import Live
     from assay.app.report.archive import Archive
     from assay.app.web import mount
     from assay.app.web.guard import Guard, allowed_hosts
@@ -33,11 +35,11 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
     listener = bind(server_settings.host, server_settings.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    live = Live(workspace, note=output.note)
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        workspace.start_loading()
-        background = asyncio.create_task(_ingest(workspace, paths, url))
+        background = asyncio.create_task(_ingest(live, paths, url))
         try:
             yield
         finally:
@@ -45,8 +47,8 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
             await asyncio.gather(background, return_exceptions=True)
 
     archive = Archive(workspace.database)
-    app = build(workspace, archive=archive, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
-    mount(app, workspace)
+    app = build(live, archive=archive, max_request_kb=server_settings.max_request_kb, lifespan=lifespan)
+    mount(app, live)
     hosts = allowed_hosts(server_settings.host, server_settings.allowed_hosts.split(","))
     guarded = Guard(app, hosts=hosts)
     if server_settings.host not in LOOPBACK:
@@ -56,14 +58,20 @@ async def serve(workspace: "Workspace", *, paths: Sequence[Path] = ()) -> None:
     )
     server = uvicorn.Server(config)
     logging.getLogger("assay").setLevel(logging.WARNING)
-    output.console().print(f"Assay serves at {url}", markup=False)
-    output.console().print(f"  page {url}   OpenAI base URL {url}v1 (model: assay)   stop with Ctrl-C", markup=False)
-    sys.stdout.flush()
-    # uvicorn stops gracefully on SIGTERM and then raises it again: as Ctrl-C, so that the ledger is flushed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Ctrl-C while the modules above were imported cancels this task at its next pause: not inside the server.
-    await asyncio.sleep(0)
-    await server.serve(sockets=[listener])
+    try:
+        await live.start()  # what cannot be served is said before anybody is told that it serves
+        output.console().print(f"Assay serves at {url}", markup=False)
+        output.console().print(
+            f"  page {url}   OpenAI base URL {url}v1 (model: assay)   stop with Ctrl-C", markup=False
+        )
+        sys.stdout.flush()
+        # uvicorn stops gracefully on SIGTERM and then raises it again: as Ctrl-C, so that the ledger is flushed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # Ctrl-C while the modules above were imported cancels this task at its next pause: not inside the server.
+        await asyncio.sleep(0)
+        await server.serve(sockets=[listener])
+    finally:
+        await live.aclose()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -91,13 +99,13 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _ingest(workspace: "Workspace", paths: Sequence[Path], url: str) -> None:
+async def _ingest(live: "Live", paths: Sequence[Path], url: str) -> None:
     from assay.app.cli.ingest import print_report
 
     try:
         if paths:
-            print_report(await workspace.ingest(paths))
-        elif not await workspace.documents(limit=1):
+            print_report(await live.ingest(paths))
+        elif not await live.documents(limit=1):
             output.note(f"The workspace is empty: assay ingest PATH puts documents in; the page at {url} says how.")
     except AssayError as error:
         # The server goes on with what it has; the page shows the failure too.

@@ -1,5 +1,6 @@
 """Assay's own routes: /api/ask, /api/search, documents and status, with an OpenAPI document."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +10,12 @@ from assay.app.http.disconnect import until_disconnected
 from assay.app.service import Service
 from assay.app.shapes import hits_shape, outcome_shape
 from assay.index.hit import Filter
+
+_FLAGS = (
+    "what did not hold or was left out, a sentence each: a claim that no passage supports, a passage named that was "
+    "not shown, an answer cut off at answers.max_tokens or stopped by the server's content filter, a quote whose model "
+    "failed to put a phrase before it"
+)
 
 Question = Annotated[str, Field(min_length=1, max_length=4000, examples=["What is a context window?"])]
 
@@ -93,7 +100,7 @@ class AskResponse(BaseModel):
     latency_ms: float
     trace_id: str
     confidence: float
-    flags: list[str] = Field(default_factory=list, description="claims whose citation does not support them")
+    flags: list[str] = Field(default_factory=list, description=_FLAGS)
     reason: str | None = None
 
 
@@ -151,7 +158,7 @@ def router(service: Service) -> APIRouter:
             "metadata": dict(view.metadata),
         }
 
-    @routes.get("/status", summary="Models, ingestion and settings in force")
+    @routes.get("/status", summary="Models, ingestion, live release and settings in force")
     async def status() -> dict[str, Any]:
         return status_shape(service)
 
@@ -174,5 +181,12 @@ def status_shape(service: Service) -> dict[str, Any]:
             "embedded": ingestion.embedded,
             "failed": [{"path": path, "code": code, "hint": hint} for path, code, hint in ingestion.failed],
         },
+        "release": release_shape(service),
         "settings": {row.key: {"value": row.value, "origin": row.origin} for row in service.settings_in_force()},
     }
+
+
+def release_shape(service: Service) -> dict[str, Any] | None:
+    """The release that serves; null where nothing was released."""
+    release = service.release()
+    return None if release is None else asdict(release)

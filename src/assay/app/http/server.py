@@ -57,7 +57,9 @@ def build(
     @app.get("/healthz", tags=["assay"], summary="Alive, and what the models are doing")
     async def healthz() -> dict[str, Any]:
         models = {model.role: model.state for model in service.models()}
-        return {"status": "ok", "version": __version__, "models": models, "ingestion": service.ingestion().state}
+        release = api.release_shape(service)
+        state = service.ingestion().state
+        return {"status": "ok", "version": __version__, "models": models, "ingestion": state, "release": release}
 
     app.include_router(openai.router(service))
     app.include_router(api.router(service))

@@ -2,7 +2,7 @@
 
 Everything a model or a document wrote goes through `Markup.format`, which escapes it: text from
 outside can be shown but can never become a tag, an attribute or a link. Proved by
-`tests/unit/web/test_answer.py` on every field, and in a browser by `tests/story/test_page.py`.
+`tests/unit/web/test_page_answer.py` on every field, and in a browser by `tests/story/test_page.py`.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from assay.answers.outcome import Answer, Citation, Declined, Outcome
+from assay.answers.outcome import Answer, Citation, Declined, FlagKind, Outcome, flag_kind
 from assay.app.service import ModelStatus
 from assay.app.web import icons
 from assay.app.web.conversation import Failure, Turn
@@ -29,6 +29,13 @@ STEPS: Mapping[str, str] = {
     "verify": "Checking citations",
 }
 """What a step of the service is called on the page. A step not named here is shown by its own name."""
+
+_FLAG_TITLES: Mapping[FlagKind, str] = {
+    "unsupported": "Not supported by the passages",
+    "cut short": "The answer ends early",
+    "unphrased": "Only the quote",
+    "other": "What to know about this answer",
+}
 
 NEAREST = 4
 
@@ -167,12 +174,19 @@ def _opens(document_id: str, start: int, end: int) -> Markup:
 
 
 def _flags(answer: Answer) -> Markup:
-    if not answer.flags:
-        return Markup()
-    claims = Markup().join(Markup("<li dir=auto>{}</li>").format(flag) for flag in answer.flags)
-    return Markup(
-        '<div class="notice warn" role="note">{}<div><b>Not supported by the passages</b><ul>{}</ul></div></div>'
-    ).format(icons.WARN, claims)
+    """A notice for each kind of flag, under a title that fits it."""
+    by_kind: dict[FlagKind, list[str]] = {}
+    for flag in answer.flags:
+        by_kind.setdefault(flag_kind(flag), []).append(flag)
+    return Markup().join(
+        Markup('<div class="notice warn" role="note">{}<div><b>{}</b><ul>{}</ul></div></div>').format(
+            icons.WARN,
+            title,
+            Markup().join(Markup("<li dir=auto>{}</li>").format(flag) for flag in by_kind[kind]),
+        )
+        for kind, title in _FLAG_TITLES.items()
+        if kind in by_kind
+    )
 
 
 def _declined(declined: Declined) -> Markup:

@@ -22,6 +22,7 @@ from assay.evals.judges.ragas import is_answer, numbered, passages_of, reference
 from assay.evals.judges.reply import Unusable, form_in, one_line, widest_object
 from assay.evals.output import Output
 from assay.evals.scorer import Gold, Instrument, Score
+from assay.evals.timing import Work
 from assay.gateway.replica import replica
 from assay.models.chat import ChatModel, Completion, TokenLogprob
 
@@ -74,6 +75,8 @@ class GEval:
         self._scale, self._shown = scale, tuple(part for part in _SHOWN if part in shown)
         self._samples, self._temperature, self._metric = samples, temperature, metric
         self.expected_calls = (1.0, float(samples))
+        # The embedded model, which alone is timed beforehand, shows log-probabilities: one call.
+        self.expected_work = Work(read=(150, 700), write=(20, 60), passages=float("passage" in self._shown))
         self._writing = asyncio.Lock()
         self._written: tuple[str, ...] | None = None
         self.metrics = (metric,)

@@ -2,6 +2,11 @@
 
 Every judge of this room is a `Judge` with its own prompts. Invariant: whatever the model replies, a score or `Unusable`
 comes out; what stops a whole run (a spent budget, an interrupt, a wrong setting) passes through.
+
+The embedded model judges *briefly*. Left to itself it fills every list and sentence up to the cap, a minute a case, and
+then there is no score because the JSON was cut off. So it is told to be brief and its schema bounds every text. The
+words it is told are a prompt like any other: a brief judge is another instrument. Servers that take only OpenAI's strict
+schemas refuse such bounds, and models behind them need none. Proved by `tests/unit/evals/judges/test_brief.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from assay.errors import BadInput, Upstream
-from assay.evals.judges.prompts import AGAIN
+from assay.evals.judges.prompts import AGAIN, BRIEF
 from assay.evals.judges.reply import Unusable, one_line
 from assay.evals.scorer import Instrument, Score
 from assay.ledger.values import key_of
@@ -18,6 +23,12 @@ from assay.models.prompt import Prompt, fenced
 
 T = TypeVar("T")
 Parts = Sequence[tuple[str, str]]
+
+REASON_CHARACTERS, TEXT_CHARACTERS = 100, 240
+"""The longest reason and the longest other text (a statement, a question) in a brief judge's reply: what its prompt
+asks for and a little more. A statement cut in half is judged as it stands, so it has room."""
+
+_BRIEF_ROOM = 4
 
 _REPEATED_CHARACTERS = 1_000
 
@@ -32,16 +43,27 @@ class Judge:
     model: ChatModel
     attempts: int = 2
 
+    @property
+    def is_brief(self) -> bool:
+        """Whether its replies are held short: those of the embedded model, which follows a schema to the letter."""
+        return self.model.provider == "embedded"
+
     def instrument(self, name: str, *prompts: Prompt) -> Instrument:
         """This judge as scores name it."""
-        used = {prompt.name: prompt.digest for prompt in (*prompts, AGAIN)}
-        return Instrument(name, f"{self.model.name} [{self.model.digest}]", used)
+        return Instrument(name, f"{self.model.name} [{self.model.digest}]", self._used(prompts))
 
     def digest(self, name: str, *prompts: Prompt, **options: Any) -> str:
         """SHA-256 (hex) over everything that can change a score: the model, the prompts, the options."""
-        used = {prompt.name: prompt.digest for prompt in (*prompts, AGAIN)}
-        parts = {"name": name, "model": self.model.digest, "prompts": used, "attempts": self.attempts}
+        parts = {
+            "name": name,
+            "model": self.model.digest,
+            "prompts": self._used(prompts),
+            "attempts": self.attempts,
+        }
         return key_of("judge", parts | options)
+
+    def _used(self, prompts: Sequence[Prompt]) -> dict[str, str]:
+        return {prompt.name: prompt.digest for prompt in (*prompts, *[BRIEF] * self.is_brief, AGAIN)}
 
     async def ask(
         self,
@@ -56,6 +78,10 @@ class Judge:
         top_logprobs: int | None = None,
     ) -> T:
         """What `read` makes of the reply to `instructions` about `parts` (name, text). Raises `Unusable`."""
+        if self.is_brief:
+            instructions, schema = f"{instructions}\n{BRIEF.text}", bounded(schema)
+            # The schema ends the reply; scripts that take a token a character must not be cut off before it does.
+            max_tokens *= _BRIEF_ROOM
         messages = [Message("system", instructions), Message("user", fenced(parts))]
         failed: Unusable | None = None
         for _ in range(self.attempts):
@@ -113,6 +139,18 @@ def object_of(**properties: Mapping[str, Any]) -> dict[str, Any]:
 def list_of(items: Mapping[str, Any], *, least: int = 0, most: int) -> dict[str, Any]:
     """The JSON schema of a list."""
     return {"type": "array", "items": dict(items), "minItems": least, "maxItems": most}
+
+
+def bounded(schema: Mapping[str, Any], *, name: str = "") -> dict[str, Any]:
+    """The schema with every free text in it bounded; `name` is that of the property it describes."""
+    found = dict(schema)
+    if "properties" in found:
+        found["properties"] = {key: bounded(value, name=key) for key, value in found["properties"].items()}
+    if "items" in found:
+        found["items"] = bounded(found["items"], name=name)
+    if found.get("type") == "string" and "enum" not in found:
+        found["maxLength"] = REASON_CHARACTERS if name == "reason" else TEXT_CHARACTERS
+    return found
 
 
 TEXT: Mapping[str, Any] = {"type": "string"}

@@ -135,6 +135,8 @@ What counts: {{criterion}}
 Reply with JSON only: {{{{"reason": "...", "better": "tie"}}}}""",
 )
 
+BRIEF = Prompt("brief", "Be brief: a reason in at most twelve words, anything else in one sentence.")
+
 AGAIN = Prompt(
     "again",
     "This reply cannot be used: {reason} Judge again, and reply with nothing but the JSON described at the beginning.",
@@ -143,5 +145,5 @@ AGAIN = Prompt(
 
 def prompts() -> tuple[Prompt, ...]:
     """Every prompt a judge of ours is given, by name."""
-    every = (STATEMENTS, VERDICTS, QUESTION, USEFUL, ATTRIBUTED, STEPS, SCORE, LEVEL, BETTER, AGAIN)
+    every = (STATEMENTS, VERDICTS, QUESTION, USEFUL, ATTRIBUTED, STEPS, SCORE, LEVEL, BETTER, BRIEF, AGAIN)
     return tuple(sorted(every, key=lambda prompt: prompt.name))

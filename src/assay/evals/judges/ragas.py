@@ -25,6 +25,7 @@ from assay.evals.judges.prompts import ATTRIBUTED, QUESTION, STATEMENTS, USEFUL,
 from assay.evals.judges.reply import Unusable, form_in
 from assay.evals.output import Output
 from assay.evals.scorer import Gold, Instrument, Score
+from assay.evals.timing import Work
 from assay.models.chat import ChatModel
 from assay.models.embedder import Embedder
 
@@ -33,6 +34,8 @@ ATTEMPTS = 4
 
 _MOST_STATEMENTS = 50
 _WORDS_PER_STATEMENT = 3
+_MOST_BRIEF_STATEMENTS = 16
+_WORDS_PER_BRIEF_STATEMENT = 12
 _TOKENS_PER_STATEMENT = 48
 _TOKENS_PER_VERDICT = 64
 
@@ -74,6 +77,7 @@ class Faithfulness:
     """The share of the answer's statements that its passages support. Two calls a case."""
 
     expected_calls = (2.0, 2.0)
+    expected_work = Work(read=(160, 900), write=(60, 840), passages=1)
 
     metrics = ("faithfulness",)
 
@@ -104,13 +108,16 @@ class Faithfulness:
         return {"faithfulness": Score(value, reasoning=joined(reasons), details=details)}
 
     async def _statements(self, question: str, answer: str) -> list[str]:
-        return await self._judge.ask(
+        most = most_statements(answer, brief=self._judge.is_brief)
+        found = await self._judge.ask(
             STATEMENTS.text,
             [("question", question), ("answer", answer)],
-            schema=object_of(statements=list_of(TEXT, most=most_statements(answer))),
+            schema=object_of(statements=list_of(TEXT, most=most)),
             read=lambda completion: form_in(completion.text, _Statements).statements,
-            max_tokens=128 + _TOKENS_PER_STATEMENT * most_statements(answer),
+            max_tokens=128 + _TOKENS_PER_STATEMENT * most,
         )
+        # The embedded model at times hands the form back as it stands in the prompt: dots state nothing.
+        return [text for text in found if not (self._judge.is_brief and _is_dots(text))]
 
     async def _verdicts(self, statements: Sequence[str], passages: Sequence[str]) -> list[_Verdict]:
         count = len(statements)
@@ -140,6 +147,7 @@ class AnswerRelevancy:
         self._judge = Judge(model, attempts)
         self._embedder, self._questions, self._temperature = embedder, questions, temperature
         self.expected_calls = (questions + 1.0, questions + 1.0)
+        self.expected_work = Work(read=(60 * questions, 320 * questions), write=(22 * questions, 80 * questions))
         self.judge: Instrument | None = self._judge.instrument("answer_relevancy", QUESTION)
         self.digest = self._judge.digest(
             "answer_relevancy/1", QUESTION, questions=questions, temperature=temperature, embedder=embedder.digest
@@ -202,6 +210,7 @@ class ContextPrecision:
     """
 
     expected_calls = (1.0, 10.0)
+    expected_work = Work(read=(0, 0), write=(0, 0), passages=1, each_read=(60, 290), each_write=(25, 45))
 
     def __init__(
         self, model: ChatModel, *, against: Literal["reference", "answer"] = "reference", attempts: int = ATTEMPTS
@@ -249,6 +258,7 @@ class ContextRecall:
     """The share of the reference answer's statements that the passages hold. One call a case."""
 
     expected_calls = (1.0, 1.0)
+    expected_work = Work(read=(60, 500), write=(80, 400), passages=1)
 
     metrics = ("context_recall",)
 
@@ -276,12 +286,13 @@ class ContextRecall:
 
     async def _attributions(self, question: str, reference: str, passages: Sequence[str]) -> list[_Attribution]:
         item = object_of(statement=TEXT, reason=TEXT, attributed=FLAG)
+        most = most_statements(reference, brief=self._judge.is_brief)
         return await self._judge.ask(
             ATTRIBUTED.text,
             [*(("passage", text) for text in passages), ("question", question), ("reference", reference)],
-            schema=object_of(statements=list_of(item, most=most_statements(reference))),
+            schema=object_of(statements=list_of(item, most=most)),
             read=lambda completion: form_in(completion.text, _Attributions).statements,
-            max_tokens=128 + 2 * _TOKENS_PER_VERDICT * most_statements(reference),
+            max_tokens=128 + 2 * _TOKENS_PER_VERDICT * most,
         )
 
 
@@ -297,9 +308,16 @@ def average_precision(useful: Sequence[bool]) -> float:
     return total / hits if hits else 0.0
 
 
-def most_statements(text: str) -> int:
+def most_statements(text: str, *, brief: bool = False) -> int:
     """How many statements a judge may find in `text`: weak models repeat one until they are stopped."""
-    return min(max(len(text.split()) // _WORDS_PER_STATEMENT, 3), _MOST_STATEMENTS)
+    per, most = (
+        (_WORDS_PER_BRIEF_STATEMENT, _MOST_BRIEF_STATEMENTS) if brief else (_WORDS_PER_STATEMENT, _MOST_STATEMENTS)
+    )
+    return min(max(len(text.split()) // per, 3), most)
+
+
+def _is_dots(text: str) -> bool:
+    return bool(text.strip()) and not any(map(str.isalnum, text))
 
 
 def is_answer(output: Output) -> bool:

@@ -17,6 +17,7 @@ from assay.evals.judges.ragas import is_answer, passages_of, reference_of
 from assay.evals.judges.reply import Unusable, form_in, one_line
 from assay.evals.output import Output
 from assay.evals.scorer import Gold, Instrument, Score
+from assay.evals.timing import Work
 from assay.models.chat import ChatModel, Completion
 
 _MAX_TOKENS = 384
@@ -74,6 +75,7 @@ class Rubric:
             raise ValueError("a rubric needs two levels or more, each with a score between 0 and 1")
         self._judge, self._levels = Judge(model, attempts), tuple(levels)
         self._needs_reference, self._shows_passages = needs_reference, shows_passages
+        self.expected_work = Work(read=(120, 600), write=(20, 60), passages=float(shows_passages))
         words = numbered_levels(levels)
         self._instructions = LEVEL.text.format(criterion=criterion.strip(), levels=words)
         self._metric = metric

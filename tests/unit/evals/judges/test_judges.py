@@ -10,7 +10,7 @@ import pytest
 from assay.errors import BadInput, LimitReached, TimedOut
 from assay.evals.case import Case
 from assay.evals.judges.geval import GEval
-from assay.evals.judges.pairwise import Against, Pairwise
+from assay.evals.judges.pairwise import Pairwise
 from assay.evals.judges.prompts import prompts
 from assay.evals.judges.ragas import AnswerRelevancy, ContextPrecision, ContextRecall, Faithfulness, average_precision
 from assay.evals.judges.rubric import CORRECTNESS, Level, Rubric
@@ -275,20 +275,27 @@ async def test_pairs_that_need_no_judge() -> None:
     assert (await judge.compare(CASE, A, Output(A.text + "\n"))).value == 0.5
 
 
+async def test_where_there_is_no_answer_a_refusal_is_right() -> None:
+    judge, case = Pairwise(forever("never asked")), Case("u", "Who?", answerable=False)
+    none, empty = Output("", declined=True), Output("")
+    assert (await judge.compare(case, none, A)).value == 1.0
+    assert (await judge.compare(case, A, none)).value == 0.0
+    assert (await judge.compare(case, none, none)).value == 0.5
+    assert (await judge.compare(case, none, empty)).value == 1.0
+    assert (await judge.compare(case, A, empty)).value == 0.5, "saying nothing is no refusal"
+
+
 async def test_one_failed_order_is_no_preference() -> None:
     found = await Pairwise(chat({"reason": "r", "better": "first"}, "?", "?", "?"), attempts=1).compare(CASE, A, B)
     assert found.value is None
     assert found.as_score().error
 
 
-async def test_preferences_by_case_and_against_a_baseline() -> None:
+async def test_preferences_by_case() -> None:
     judge = Pairwise(prefers("1932"))
     other = Case("q2", "When?")
     found = await judge.preferences([(CASE, A, B), (other, B, A)], at_once=1)
     assert {case: preference.value for case, preference in found.items()} == {"q1": 1.0, "q2": 0.0}
-    against = Against(judge, {"q1": B})
-    assert (await against.score(CASE, A, ()))["pairwise"].value == 1.0
-    assert await against.score(other, A, ()) == {}
 
 
 async def test_nothing_but_the_texts_reaches_the_judge() -> None:

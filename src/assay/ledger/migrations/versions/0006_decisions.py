@@ -28,6 +28,32 @@ def upgrade() -> None:
         sa.CheckConstraint("part in ('dev', 'confirm')", name="ck_split_cluster_part"),
     )
     op.create_table(
+        "split_set",
+        sa.Column("set_name", sa.Text, nullable=False),
+        sa.Column("salt", sa.String(64), nullable=False),
+        sa.Column("dev_share", sa.Double, nullable=False),
+        sa.Column("created_ns", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("set_name", name="pk_split_set"),
+    )
+    op.create_table(
+        "split_case",
+        sa.Column("set_name", sa.Text, nullable=False),
+        sa.Column("case_id", sa.Text, nullable=False),
+        sa.Column("cluster", sa.Text, nullable=False),
+        sa.Column("question", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("set_name", "case_id", "cluster", name="pk_split_case"),
+    )
+    op.create_index("ix_split_case_question", "split_case", ["question"])
+    op.create_table(
+        "tuned",
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("set_name", sa.Text, nullable=False),
+        sa.Column("question", sa.String(64), nullable=False),
+        sa.Column("cluster", sa.Text, nullable=False),
+        sa.Column("at_ns", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("key", "set_name", "question", name="pk_tuned"),
+    )
+    op.create_table(
         "decision",
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("created_ns", sa.BigInteger, nullable=False),
@@ -37,6 +63,7 @@ def upgrade() -> None:
         sa.Column("season", sa.Integer, nullable=False),
         sa.Column("hypothesis", sa.Text, nullable=False),
         sa.Column("hypothesis_digest", sa.String(64), nullable=False),
+        sa.Column("question_digest", sa.String(64), nullable=False),
         sa.Column("incumbent_run", sa.String(32)),
         sa.Column("candidate_run", sa.String(32)),
         sa.Column("verdict", sa.String(12)),
@@ -48,7 +75,7 @@ def upgrade() -> None:
             "status in ('running', 'done', 'interrupted', 'budget', 'abandoned')", name="ck_decision_status"
         ),
     )
-    op.create_index("ix_decision_hypothesis_digest", "decision", ["hypothesis_digest"])
+    op.create_index("ix_decision_question_digest", "decision", ["question_digest"])
     op.create_index("ix_decision_created_ns", "decision", ["created_ns"])
     op.create_table(
         "spending",
@@ -58,9 +85,11 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.String(32)),
         sa.Column("cluster", sa.Text),
         sa.Column("alpha", sa.Double, nullable=False),
+        sa.Column("carried", sa.Double, nullable=False),
         sa.Column("rejected", sa.Boolean, nullable=False),
         sa.Column("spent_ns", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("set_name", "season", "ordinal", name="pk_spending"),
+        sa.UniqueConstraint("decision_id", name="uq_spending_decision_id"),
     )
     op.create_table(
         "release",
@@ -113,8 +142,12 @@ def downgrade() -> None:
     op.drop_table("release")
     op.drop_table("spending")
     op.drop_index("ix_decision_created_ns", "decision")
-    op.drop_index("ix_decision_hypothesis_digest", "decision")
+    op.drop_index("ix_decision_question_digest", "decision")
     op.drop_table("decision")
+    op.drop_table("tuned")
+    op.drop_index("ix_split_case_question", "split_case")
+    op.drop_table("split_case")
+    op.drop_table("split_set")
     op.drop_table("split_cluster")
     with op.batch_alter_table("run") as batch:
         batch.drop_constraint("ck_run_status", type_="check")

@@ -1,0 +1,311 @@
+"""A try put together: two systems, the confirm questions in their order, the rule, the evidence budget, the ledger.
+
+Invariant: the hypothesis is written down and its alpha taken before the first question of a try is asked, and the same
+try again, finished or killed in the middle, is the same decision. Proved by `tests/story/test_try.py`.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from assay.app.contender import Contender
+from assay.app.evaluating import Evaluation, evaluation
+from assay.app.measuring import DECISION_ORDER, Chosen, Measuring
+from assay.app.settings import SettingsInForce
+from assay.decisions.compare import Scored, compare
+from assay.decisions.comparison import Comparison
+from assay.decisions.declare import declared, metric_for
+from assay.decisions.evidence_budget import EvidenceBudget
+from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
+from assay.decisions.forecast import Forecast, forecast
+from assay.decisions.hypothesis import Hypothesis
+from assay.decisions.order import Ordering, ordered
+from assay.decisions.outcome import outcome_shape
+from assay.decisions.register import Decision, Register, Support
+from assay.decisions.rules import rule_for
+from assay.decisions.split import SplitStore
+from assay.decisions.trial import Trial
+from assay.errors import BadInput, Conflict
+from assay.evals.metrics import JUDGED
+from assay.ledger.claim import claimed, is_claimed
+
+_FEWEST_ITEMS = 20
+_WRITE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Try:
+    """A try ready to run. `earlier` is the same try where it is finished or can be gone on with."""
+
+    measuring: Measuring
+    ordering: Ordering
+    hypothesis: Hypothesis
+    arms: tuple[Evaluation, Evaluation]
+    details: Mapping[str, Any]
+    support: Support
+    earlier: Decision | None
+    decision_id: str
+    alpha_next: float
+    budget_usd: float | None = None
+    trial: Trial | None = None
+
+    def forecast(self) -> Forecast:
+        """What it will take and what it can show, before anything is asked."""
+        plans = [arm.plan() for arm in self.arms]
+        return forecast(self.hypothesis, plans)
+
+    async def run(self, *, changed: Callable[[Fold], None] = lambda _fold: None) -> Decision:
+        """Ask until it is decided; the decision as it stands then. Raises Conflict where somebody else is at it."""
+        database = self.measuring.workspace.database
+        register, budget = Register(database), EvidenceBudget(database)
+        name = f"decision-{self.hypothesis.question_digest[:24]}"
+        with claimed(database, name) as who:
+            if who:
+                raise Conflict(f"This try is already running ({who}).", hint="Wait until it has finished, or stop it.")
+            return await self._decide(register, budget, changed)
+
+    async def _decide(self, register: Register, budget: EvidenceBudget, changed: Callable[[Fold], None]) -> Decision:
+        decision = await asyncio.to_thread(self._opened, register, budget)
+        hypothesis = decision.hypothesis
+        fold = Fold(
+            rule_for(hypothesis),
+            items=hypothesis.items,
+            clusters=self.ordering.clusters,
+            replicas=hypothesis.replicas,
+            looks=hypothesis.looks,
+        )
+        written = time.monotonic()
+        pending: set[asyncio.Task[None]] = set()
+
+        def on_change() -> None:
+            nonlocal written
+            changed(fold)
+            # The page that watches reads what is written: often enough to follow, seldom enough to cost nothing.
+            if time.monotonic() - written > _WRITE_SECONDS and not pending:
+                written = time.monotonic()
+                task = asyncio.create_task(self._write(register, decision.id, _standing_shape(hypothesis, fold)))
+                pending.add(task)
+                task.add_done_callback(pending.discard)
+
+        self.trial = Trial(fold, metric=hypothesis.metric, changed=on_change)
+        runners = [self._runner(arm) for arm in self.arms]
+        try:
+            ended = await self.trial.run(runners[INCUMBENT], runners[CANDIDATE])
+        except BaseException:
+            await asyncio.gather(*pending, return_exceptions=True)
+            await asyncio.to_thread(register.update, decision.id, status="interrupted")
+            raise
+        await asyncio.gather(*pending, return_exceptions=True)
+        changed(fold)
+        comparison = await asyncio.to_thread(self._beside, fold)
+        outcome = await asyncio.to_thread(outcome_shape, hypothesis, fold, comparison)
+        outcome |= self._spent()
+        if ended == "budget":
+            outcome = {**outcome, "verdict": "UNDECIDED", "promotable": False}
+            await asyncio.to_thread(register.update, decision.id, status="budget", outcome=outcome)
+            return await asyncio.to_thread(register.get, decision.id)
+        outcome = {**outcome, "support": self.support, "decision_id": decision.id}
+        await asyncio.to_thread(
+            register.update,
+            decision.id,
+            status="done",
+            finished_ns=time.time_ns(),
+            verdict=outcome["verdict"],
+            support=self.support,
+            outcome=outcome,
+        )
+        rejected = outcome["quality"] == "PROMOTE" or (
+            hypothesis.objective == "not_worse" and outcome["quality"] == "NOT_WORSE"
+        )
+        await asyncio.to_thread(budget.settle, decision.id, rejected=rejected)
+        return await asyncio.to_thread(register.get, decision.id)
+
+    def _opened(self, register: Register, budget: EvidenceBudget) -> Decision:
+        """The decision on the ledger: this one again, or a new one whose alpha is taken now."""
+        if self.earlier is not None:
+            register.update(self.earlier.id, status="running")
+            return register.get(self.earlier.id)
+        _abandon_others(register, self.hypothesis)
+        alpha = budget.take(self.hypothesis.set_name, self.hypothesis.season, self.decision_id)
+        made = register.open(replace(self.hypothesis, alpha=alpha), details=self.details, decision_id=self.decision_id)
+        runs = {f"{side}_run": arm.run_id for side, arm in zip(("incumbent", "candidate"), self.arms, strict=True)}
+        register.update(made.id, **runs)
+        return register.get(made.id)
+
+    def _runner(self, arm: Evaluation) -> Any:
+        async def run(follower: Any) -> Any:
+            return await arm.results(follower=follower)
+
+        return run
+
+    async def _write(self, register: Register, decision_id: str, shape: Mapping[str, Any]) -> None:
+        await asyncio.to_thread(register.update, decision_id, outcome=shape)
+
+    def _beside(self, fold: Fold) -> Comparison | None:
+        """Cost and latency of both over the folded questions, with their intervals."""
+        assert self.trial is not None
+        counted = {item.ordinal: item for item in fold.folded if item.counted}
+        if not counted:
+            return None
+        sides = [self._scored(side, counted.keys()) for side in (INCUMBENT, CANDIDATE)]
+        return compare(sides[0], sides[1], alpha=2 * self.hypothesis.alpha)
+
+    def _scored(self, side: Side, ordinals: Any) -> list[Scored]:
+        assert self.trial is not None
+        run_id, metric = self.trial.records[side].id, self.hypothesis.metric
+        clusters = self.ordering.clusters
+        found = []
+        for result in self.measuring.runs.results(run_id, outputs=False):
+            if result.ordinal in ordinals:
+                score = result.scores.get(metric)
+                cluster = clusters[result.ordinal] if clusters else None
+                value = 0.0 if score is None or score.value is None or result.error else score.value
+                found.append(Scored(str(result.ordinal), value, cluster, result.cost_usd, result.latency_ms))
+        return found
+
+    def _spent(self) -> dict[str, Any]:
+        assert self.trial is not None
+        records = self.trial.records.values()
+        return {
+            "cost_usd": sum(record.cost_usd for record in records),
+            "unpriced_calls": sum(record.unpriced_calls for record in records),
+            "paid_calls": sum(record.paid_calls for record in records),
+            "cached_calls": sum(record.cached_calls for record in records),
+        }
+
+
+@asynccontextmanager
+async def trying(
+    measuring: Measuring,
+    in_force: SettingsInForce,
+    *,
+    incumbent: Contender,
+    candidate: Contender,
+    named: str | None = None,
+    budget_usd: float | None = None,
+    again: bool = False,
+    command: Sequence[str] = (),
+) -> AsyncIterator[Try]:
+    """Everything a try needs, opened; closed at the end. `named` names the cases as `assay eval --cases` does.
+
+    Raises what wrong systems, metrics and sets raise, and BadInput where both systems are one and the same.
+    """
+    options = in_force.settings.decisions
+    database = measuring.workspace.database
+    chosen = await asyncio.to_thread(measuring.choose, named)
+    metric = metric_for(options, chosen.cases)
+    split = await asyncio.to_thread(SplitStore(database).split, chosen.name, chosen.cases, dev_share=options.dev_share)
+    ordering = ordered(split.confirm, seed=f"{chosen.name}/{split.season}")
+    if len(ordering.cases) < _FEWEST_ITEMS:
+        raise BadInput(
+            f"{chosen.name} has {len(ordering.cases)} questions to decide on; fewer than {_FEWEST_ITEMS} show nothing.",
+            hint="Add cases: assay cases generate, or assay cases import.",
+        )
+    title = f"{chosen.name}, confirm"
+    digest = await asyncio.to_thread(measuring.cases.save, title, ordering.cases, DECISION_ORDER)
+    questions = Chosen(title, digest, ordering.cases)
+    decision_id = secrets.token_hex(16)
+    async with AsyncExitStack() as stack:
+        arms = []
+        for side in (incumbent, candidate):
+            arm = await stack.enter_async_context(
+                evaluation(
+                    measuring,
+                    questions,
+                    side.in_force(in_force).changed({"evals.metrics": metric}),
+                    system=side.system,
+                    system_settings=side.system_settings or None,
+                    budget_usd=budget_usd,
+                    budget_id=decision_id,
+                )
+            )
+            arms.append(arm)
+        specs = [arm.spec() for arm in arms]
+        if specs[0].digest == specs[1].digest:
+            raise BadInput(
+                "The candidate is the system that serves: there is nothing to try.",
+                hint="Change something: assay try CHANGE.toml, or --set answers.max_tokens=200",
+            )
+        standing = await asyncio.to_thread(EvidenceBudget(database).standing, chosen.name, split.season)
+        hypothesis = declared(
+            options,
+            set_name=chosen.name,
+            season=split.season,
+            set_digest=digest,
+            ordering=ordering,
+            metric=metric,
+            specs=specs,
+            alpha=standing.alpha_next,
+        )
+        earlier = None if again else await asyncio.to_thread(_earlier, Register(database), hypothesis)
+        for arm, spec in zip(arms, specs, strict=True):
+            arm.run_id = await asyncio.to_thread(measuring.runs.id_for, spec)
+        yield Try(
+            measuring=measuring,
+            ordering=ordering,
+            hypothesis=earlier.hypothesis if earlier else hypothesis,
+            arms=(arms[0], arms[1]),
+            details={
+                "incumbent": incumbent.as_json(in_force),
+                "candidate": candidate.as_json(in_force),
+                "set_digest": chosen.digest,
+                "command": list(command),
+                "seed": ordering.seed,
+            },
+            support="JUDGE-SUPPORTED" if metric in JUDGED else "REFERENCE-BASED",
+            earlier=earlier,
+            decision_id=earlier.id if earlier else decision_id,
+            alpha_next=standing.alpha_next,
+            budget_usd=budget_usd,
+        )
+
+
+def _earlier(register: Register, hypothesis: Hypothesis) -> Decision | None:
+    """The same question asked before: finished, or unfinished on the very same cases in the same order."""
+    found = register.find(hypothesis.question_digest)
+    if found is None:
+        return None
+    same = (found.hypothesis.set_digest, found.hypothesis.order_digest) == (
+        hypothesis.set_digest,
+        hypothesis.order_digest,
+    )
+    if found.status != "done" and not same:
+        register.update(found.id, status="abandoned")
+        return None
+    return found
+
+
+def _abandon_others(register: Register, hypothesis: Hypothesis) -> None:
+    """Close what was begun on this set and never ended: a candidate that was edited is another candidate."""
+    for other in register.list(set_name=hypothesis.set_name, season=hypothesis.season):
+        if other.status in ("interrupted", "budget", "running"):
+            name = f"decision-{other.hypothesis.question_digest[:24]}"
+            if not is_claimed(register.database, name):
+                register.update(other.id, status="abandoned")
+
+
+def _standing_shape(hypothesis: Hypothesis, fold: Fold) -> dict[str, Any]:
+    """What a watching page sees while it runs: no estimate, which would take too long."""
+    last = fold.steps[-1] if fold.steps else None
+    return {
+        "verdict": "UNDECIDED",
+        "running": True,
+        "asked": len(fold.folded),
+        "of": hypothesis.items,
+        "n": fold.counted,
+        "wins": fold.wins,
+        "losses": fold.losses,
+        "ties": fold.counted - fold.wins - fold.losses,
+        "difference": {
+            "value": fold.raw,
+            "low": last.low if last else -1.0,
+            "high": last.high if last else 1.0,
+            "raw": fold.raw,
+            "method": hypothesis.rule,
+        },
+        "steps": [asdict(step) for step in fold.steps],
+    }
