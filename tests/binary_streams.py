@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from assay.stats.horizon import calibrate
 from assay.stats.sequential import SequentialBinary
@@ -64,7 +65,7 @@ def naive_t(first: int = 20) -> Rule:
         variance = ((wins + losses) / n - mean**2) * n / np.maximum(n - 1, 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = mean / np.sqrt(variance / n)
-        return (t > 1.66)[:, first - 1 :].any(axis=1)  # the 95% point for 100 degrees; 1.73 at 20, 1.645 at many
+        return (t > stdtrit(np.maximum(n - 1, 1), 0.95))[:, first - 1 :].any(axis=1)
 
     return rule
 

@@ -57,7 +57,7 @@ def test_real_improvements_between_do_not_let_equal_changes_in(mixed):
     assert (mixed[:, equal] <= 0.05).any(axis=1).mean() >= 0.2
     without = np.array([decided(row, hand_on=False) for row in mixed])
     assert (promoted >= without).all()
-    assert promoted[:, ~equal].sum() >= 1.2 * without[:, ~equal].sum()
+    assert promoted[:, ~equal].sum() > without[:, ~equal].sum()
 
 
 def test_the_rule_holds_at_its_limit():

@@ -36,15 +36,15 @@ def test_mcnemar_says_nothing_of_no_difference_and_refuses_nonsense():
         mcnemar(1, 3, alternative="up")
 
 
-def test_exact_mcnemar_keeps_its_level_and_mid_p_is_closer_to_it():
+def test_exact_mcnemar_keeps_its_level_and_mid_p_keeps_it_on_average():
     def size(m, *, mid_p):
         chance = scipy_stats.binom.pmf(np.arange(m + 1), m, 0.5)
         return sum(c for w, c in enumerate(chance) if mcnemar(w, m - w, mid_p=mid_p) <= 0.05)
 
     exact, mid = (np.array([size(m, mid_p=mid_p) for m in range(10, 60)]) for mid_p in (False, True))
     assert exact.max() <= 0.05
-    assert mid.max() <= 0.06
-    assert mid.mean() > exact.mean() + 0.005
+    assert mid.max() > 0.05
+    assert exact.mean() + 0.005 < mid.mean() <= 0.05
 
 
 @pytest.mark.parametrize("alternative", ["greater", "less"])

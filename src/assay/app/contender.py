@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.app.measuring import Measuring
 from assay.app.settings import SettingsInForce, read_settings_file
+from assay.decisions.releases import Releases
 from assay.errors import BadInput
 
 RELEASED = ("documents", "index", "models", "answers")
@@ -61,8 +62,15 @@ def _is_system_file(path: Path) -> bool:
         return False
 
 
-def serving(measuring: Measuring, against: str | None) -> Contender:
+def serving(measuring: Measuring, in_force: SettingsInForce, against: str | None) -> Contender:
     """The incumbent: a system named by `--against`, else the live release, else the settings in force."""
     if against is not None:
         return contender(against, assignments={}, system_settings={})
-    return Contender()
+    live = Releases(measuring.workspace.database).live()
+    if live is None:
+        return Contender()
+    if live.served.system is not None:
+        return Contender(system=live.served.system, system_settings=live.served.changes)
+    now = {key: value for key, value, _origin, _description in in_force.rows()}
+    changed = {key: value for key, value in live.served.values().items() if now.get(key) != value}
+    return Contender(changes=changed)

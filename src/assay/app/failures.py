@@ -42,6 +42,12 @@ EXIT_CODES: dict[int, str] = {
 }
 """What a script may rely on. `assay compare` exits 0 whatever the verdict."""
 
+DECIDING = frozenset({"try", "gate", "promote", "rollback", "releases", "decisions", "label"})
+"""Verbs whose small exit codes are verdicts (`assay gate`: 1 is worse, 2 is not shown), so that failures lie above."""
+
+OF_DECIDING: dict[int, int] = {2: 64, 3: 69, 4: 75, 5: 70}
+"""How the other exit codes read for them, after sysexits.h: usage, unavailable, temporary, software."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -91,6 +97,11 @@ def http_status(error: BaseException) -> int:
 def exit_code(error: BaseException) -> int:
     """The code the process exits with when `error` ended the command."""
     return failure_of(error).exit_code
+
+
+def exit_code_of(verb: str, code: int) -> int:
+    """The code a failed command of `verb` exits with, where `code` is what any other would."""
+    return OF_DECIDING.get(code, code) if verb in DECIDING else code
 
 
 def log_level(error: BaseException) -> int:

@@ -196,6 +196,9 @@ async def trying(
     """
     options = in_force.settings.decisions
     database = measuring.workspace.database
+    if candidate.system is None and incumbent.system is None:
+        # A change is a change of what serves.
+        candidate = replace(candidate, changes={**incumbent.changes, **candidate.changes})
     chosen = await asyncio.to_thread(measuring.choose, named)
     metric = metric_for(options, chosen.cases)
     split = await asyncio.to_thread(SplitStore(database).split, chosen.name, chosen.cases, dev_share=options.dev_share)

@@ -45,9 +45,8 @@ def course_lines(outcome: Mapping[str, Any], *, width: int, ascii_only: bool) ->
         return []
     points = [(step["items"], step["raw"], step["low"], step["high"]) for step in steps]
     inside = max(20, width - 10)
-    # The first intervals span everything; what is shown is scaled to the last two thirds.
-    late = points[len(points) // 3 :]
-    reach = max(0.02, *(min(1.0, abs(value)) for point in late for value in point[1:]))
+    # The first intervals span everything; the scale is that of the end.
+    reach = max(0.02, 1.5 * max(min(1.0, abs(value)) for point in points[-1:] for value in point[1:]))
     band, mean, zero = (":", "*", "-") if ascii_only else ("░", "●", "─")
     last = points[-1][0]
     columns = [_at(points, round((column + 1) * last / inside)) for column in range(inside)]

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from assay.decisions.chances import ASSUMED, Chance, chances
+from assay.decisions.chances import Chance, assumptions, chances
 from assay.decisions.hypothesis import Hypothesis
-from assay.evals.plan import Plan, Range
+from assay.evals.plan import Plan
+from assay.evals.timing import Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Forecast:
             "questions": hypothesis.items,
             "clusters": hypothesis.clusters,
             "rule": hypothesis.rule,
-            "assumed": ASSUMED[hypothesis.rule],
+            "assumed": assumptions(hypothesis),
             "chances": [asdict(chance) for chance in self.chances],
             "cost_usd": self.cost_usd and {"expected": self.cost_usd[0], "most": self.cost_usd[1]},
             "seconds": self.seconds and {"expected": self.seconds[0], "most": self.seconds[1]},
@@ -56,7 +57,7 @@ class Forecast:
             f"{100 * margins.smallest:g} points, not worse within {100 * margins.margin:g}",
         ]
         lines += [f"           {chance.sentence()}" for chance in self.chances]
-        lines.append(f"           assumed: {ASSUMED[hypothesis.rule]}")
+        lines.append(f"           assumed: {assumptions(hypothesis)}")
         lines += self._calls()
         return lines
 

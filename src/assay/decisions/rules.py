@@ -17,7 +17,8 @@ from assay.stats.looks import ClusterLooks
 from assay.stats.sequential import SequentialBinary
 from assay.stats.verdict import Verdict
 
-FEWEST_CLUSTERS_FOR_BETTING = 100
+MOST_CLUSTERS_FOR_LOOKS = 2_000
+"""Beyond, sign-flips of all clusters take too long, and bets on that many means have power enough."""
 
 
 class Rule(Protocol):
@@ -121,7 +122,7 @@ class _Binary(_Shifted):
 
 
 class _Betting(_Shifted):
-    """Graded scores, or means of a hundred clusters and more: the betting test."""
+    """Graded scores, or means of thousands of clusters: the betting test."""
 
     def __init__(self, hypothesis: Hypothesis) -> None:
         super().__init__(hypothesis)
@@ -152,7 +153,7 @@ class _Betting(_Shifted):
 
 
 class _Looks(_Shifted):
-    """Few clusters: sign-flips of whole clusters at looks that were declared beforehand."""
+    """Clusters: sign-flips of whole ones at looks that were declared beforehand."""
 
     def __init__(self, hypothesis: Hypothesis) -> None:
         super().__init__(hypothesis)

@@ -54,8 +54,8 @@ def mcnemar(wins: int, losses: int, *, mid_p: bool = False, alternative: str = "
     """McNemar's exact p-value of a paired difference of two rates: of the cases that differ, wins are Bin(m, 1/2).
 
     Exact is never above its level; with `mid_p` half the chance of what was seen counts (Lancaster 1961, JASA 56:223;
-    recommended for paired rates by Fagerland, Lydersen and Laake 2013, BMC Med. Res. Methodol. 13:91), which is closer
-    to the level and rarely a little above it. 1 without a case that differs.
+    recommended for paired rates by Fagerland, Lydersen and Laake 2013, BMC Med. Res. Methodol. 13:91), which keeps its
+    level on average only: with 16 cases that differ it is .077 at .05. 1 without a case that differs.
     """
     from scipy.special import bdtr, bdtrc
 

@@ -18,10 +18,10 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.stats.wealth import Floats, log_growth, log_mixture, payoffs, reach
+from assay.stats.wealth import THETAS, Floats, log_growth, payoffs, reach
 
 _ATOMS = 4_096  # equally likely values a distribution is drawn from
-_BLOCK = 48  # steps simulated at once
+_BLOCK = 64  # steps between two repairs of wealth near zero
 _HALVINGS = 40
 
 
@@ -60,62 +60,56 @@ def simulate(atoms: Floats, rule: Rule, *, steps: int, streams: int, seed: int =
     rng = np.random.default_rng(seed)
     steps = steps if rule.size is None else min(steps, rule.size)
     stops = Stops(np.zeros(streams, np.int8), np.full(streams, steps, np.int64), np.zeros(streams))
-    alive = np.arange(streams)
+    alive, sums = np.arange(streams), np.zeros(streams)
     bets = [_Bet(atoms, rule, side, streams) for side in (1, -1)]
-    for start in range(0, steps, _BLOCK):
-        if len(alive) == 0:
-            break
-        drawn = rng.integers(0, len(atoms), (len(alive), min(_BLOCK, steps - start)))
-        sums = stops.total[alive, None] + np.cumsum(atoms[drawn], axis=1)
-        up, down = (bet.crossed(drawn, sums, start) for bet in bets)
-        width = drawn.shape[1]
-        at = np.minimum(up, down)
-        ended = at < width
-        stops.total[alive] = sums[np.arange(len(alive)), np.minimum(at, width - 1)]
-        stops.side[alive[ended]] = np.where(up[ended] <= down[ended], 1, -1)
-        stops.n[alive[ended]] = start + at[ended] + 1
-        alive = alive[~ended]
-        for bet in bets:
-            bet.keep(~ended)
+    for step in range(steps):
+        drawn = rng.integers(0, len(atoms), len(alive))
+        up, down = (bet.won(drawn, sums, step) for bet in bets)
+        sums = sums + atoms[drawn]
+        ended = up | down
+        if ended.any():
+            gone = alive[ended]
+            stops.total[gone], stops.n[gone], stops.side[gone] = sums[ended], step + 1, np.where(up[ended], 1, -1)
+            alive, sums = alive[~ended], sums[~ended]
+            for bet in bets:
+                bet.keep(~ended)
+            if len(alive) == 0:
+                break
+    stops.total[alive] = sums
     return stops
 
 
 class _Bet:
-    """One side's wealth in every stream still running."""
+    """One side's wealth in every stream still running: a few streams in one multiplication, steps one by one."""
 
     def __init__(self, atoms: Floats, rule: Rule, side: int, streams: int) -> None:
         end, point = (rule.low, rule.above) if side == 1 else (rule.high, rule.below)
         self._distances = side * (atoms - end)
         self._mean = side * (point - end)
-        self._size = rule.size
-        self._side, self._end = side, end
-        self._needed = log(reach(rule.alpha if side == 1 else rule.beta))
-        self._logs = np.zeros((streams, log_growth(np.zeros(1)).shape[1]))
-        self._table = log_growth(payoffs(self._distances, np.full(len(atoms), self._mean)))
+        self._size, self._side, self._end = rule.size, side, end
+        self._needed = reach(rule.alpha if side == 1 else rule.beta)
+        self._weights = np.full(len(THETAS), 1 / len(THETAS))
+        self._wealth = np.ones((streams, len(THETAS)))
+        self._table = np.exp(log_growth(payoffs(self._distances, np.full(len(atoms), self._mean))))
 
-    def crossed(self, drawn: NDArray[np.int64], sums: Floats, start: int) -> NDArray[np.int64]:
-        """The first place in each row where the wealth suffices; the row's length where it never does."""
-        logs = np.cumsum(self._growth(drawn, sums, start), axis=1)
-        logs += self._logs[:, None, :]
-        top = logs.max(axis=2)
-        reached = np.zeros(top.shape, bool)
-        rich = np.nonzero(top >= self._needed)  # the mean of eight wealths is at most the largest
-        reached[rich] = log_mixture(logs[rich]) >= self._needed
-        self._logs = logs[:, -1, :]
-        first: NDArray[np.int64] = np.where(reached.any(axis=1), reached.argmax(axis=1), drawn.shape[1])
-        return first
+    def won(self, drawn: NDArray[np.int64], sums: Floats, step: int) -> NDArray[np.bool_]:
+        """In which streams the wealth suffices after this draw; `sums` are those before it."""
+        self._wealth *= self._growth(drawn, sums, step)
+        if step % _BLOCK == 0:
+            # Numbers that lose their digits near the smallest float cost a hundred times the time of others.
+            np.maximum(self._wealth, 1e-200, out=self._wealth)
+        enough: NDArray[np.bool_] = self._wealth @ self._weights >= self._needed
+        return enough
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
-        self._logs = self._logs[rows]
+        """Forget the streams that ended."""
+        self._wealth = self._wealth[rows]
 
-    def _growth(self, drawn: NDArray[np.int64], sums: Floats, start: int) -> Floats:
+    def _growth(self, drawn: NDArray[np.int64], sums: Floats, step: int) -> Floats:
         if self._size is None:
-            return self._table[drawn]
-        distances = self._distances[drawn]
-        seen = np.arange(start, start + drawn.shape[1])
-        # Sums of distances from the end of the range, before each draw.
-        before = self._side * (sums - (seen + 1) * self._end) - distances
-        return log_growth(payoffs(distances, (self._size * self._mean - before) / (self._size - seen)))
+            return self._table.take(drawn, axis=0)
+        nulls = (self._size * self._mean - self._side * (sums - step * self._end)) / (self._size - step)
+        return 1.0 + (payoffs(self._distances[drawn], nulls) - 1.0)[:, None] * THETAS
 
 
 def forecast_stops(rule: Rule, *, difference: float, sd: float, items: int, streams: int, seed: int) -> Stops:
@@ -129,8 +123,8 @@ def forecast_stops(rule: Rule, *, difference: float, sd: float, items: int, stre
     mean, variance = (difference - rule.low) / width, (sd / width) ** 2
     if not (0 < mean < 1 and 0 < variance < mean * (1 - mean)):
         raise ValueError(
-            f"differences in [{rule.low:g}, {rule.high:g}] with mean {difference:g} have a standard deviation above 0 and "
-            f"below {width * sqrt(max(mean * (1 - mean), 0.0)):.3g}, not {sd:g}"
+            f"differences in [{rule.low:g}, {rule.high:g}] with mean {difference:g} have a standard deviation above 0 "
+            f"and below {width * sqrt(max(mean * (1 - mean), 0.0)):.3g}, not {sd:g}"
         )
     if items < 1:
         raise ValueError(f"a forecast needs at least one question, not {items}")
@@ -202,7 +196,7 @@ def _beyond(stops: Stops, n: int, total: float, side: int) -> Floats:
     same = np.isclose(stops.total, total, rtol=0, atol=1e-9)
     ahead = np.where(same, 0.5, stops.total < total if side < 0 else stops.total > total)
     if side == 0:
-        beyond: Floats = np.where(stops.side == 0, ahead, stops.side == 1)
+        beyond: Floats = np.where(stops.side == 0, ahead, np.where(stops.side == 1, 1.0, 0.0))
     else:
         beyond = np.where(stops.side == side, np.where(stops.n == n, ahead, 1.0), 0.0)
     return beyond

@@ -127,8 +127,14 @@ def _run(arguments: list[str]) -> int:
     except BaseException as error:  # noqa: BLE001  the outermost edge: whatever it is, say it and exit honestly
         code = _ended(error, as_json="--json" in arguments)
         _let_go_of_stdout()
-        return code
+        return code if code == 0 else _exit_code_of(arguments, code)
     return result if isinstance(result, int) else 0
+
+
+def _exit_code_of(arguments: list[str], code: int) -> int:
+    from assay.app.failures import exit_code_of
+
+    return exit_code_of(arguments[0] if arguments else "", code)
 
 
 def _ended(error: BaseException, *, as_json: bool) -> int:

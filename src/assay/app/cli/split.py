@@ -61,7 +61,7 @@ def budget_command(name: str | None, as_json: bool) -> None:
 @click.argument("case_id", metavar="CASE")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def open_command(name: str, case_id: str, yes: bool, as_json: bool) -> None:
+def open_command(name: str, case_id: str, yes: bool, as_json: bool) -> int:
     """Move a confirm case with its whole cluster to dev, for good; its season's budget loses one step."""
     from assay.app.splitting import named_set
     from assay.decisions.split import SplitStore
@@ -72,10 +72,14 @@ def open_command(name: str, case_id: str, yes: bool, as_json: bool) -> None:
 
     before = with_measuring((), cost)
     if before.clusters and not yes:
-        many = f"{len(before.case_ids):,} case{'s' if len(before.case_ids) != 1 else ''}"
-        question = f"{many} of {output.on_one_line(name)} become dev for good, and the budget loses {_alpha(before.cost)}. Open?"
+        count = len(before.case_ids)
+        question = (
+            f"{count:,} case{'s' if count != 1 else ''} of {output.on_one_line(name)} will be dev for good, and "
+            f"{_alpha(before.cost)} of the evidence budget is spent. Open?"
+        )
         if not click.confirm(question, err=True):
-            raise click.Abort
+            output.note("Nothing was opened.")
+            return 1
     done = with_measuring((), lambda opened: SplitStore(opened.workspace.database).open_case(name, case_id))
     shape = {"set": name, "clusters": list(done.clusters), "cases": list(done.case_ids), "cost": done.cost}
     if as_json:
@@ -87,13 +91,14 @@ def open_command(name: str, case_id: str, yes: bool, as_json: bool) -> None:
         output.note(f"assay cases show {name} {case_id}")
     else:
         output.console().print("It is dev already; nothing was spent.", markup=False)
+    return 0
 
 
 def _print_split(split: "Split", shape: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "clusters", "cases", "next alpha", "sees a gain of"):
+    for heading in ("", "clusters", "cases", "next alpha", "sees, 4 times in 5"):
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("dev", f"{shape['dev']['clusters']:,}", f"{shape['dev']['cases']:,}", "", "")
     for season in shape["seasons"]:
@@ -166,6 +171,6 @@ def _between(first: float, second: float, unit: str) -> str:
 
 def _planned(disc: float) -> str:
     return (
-        f"Planned for systems that differ on {disc:.0%} of the cases, all of them asked; 4 times in 5 where no chance is "
-        "given. A range goes from independent cases to clusters that move as one."
+        f"Planned for systems that differ on {disc:.0%} of the cases. A range goes from independent cases to clusters "
+        "that move as one."
     )

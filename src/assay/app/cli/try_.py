@@ -96,7 +96,7 @@ def command(
         from assay.app.trying import trying
 
         async with measuring(workspace) as opened:
-            incumbent = await asyncio.to_thread(serving, opened, against)
+            incumbent = await asyncio.to_thread(serving, opened, in_force, against)
             async with trying(
                 opened,
                 in_force,
