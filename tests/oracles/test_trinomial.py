@@ -19,10 +19,10 @@ from assay.stats.verdict import Verdict
 EAGER = {"alpha": 0.3, "horizon": 5, "items": 8, "beta": 0.35, "a": 5.0}
 RULES = {
     "boundaries alone": EAGER,
-    "futility": {**EAGER, "smallest": 0.5},
-    "margin": {**EAGER, "margin": 0.45},
-    "both": {**EAGER, "smallest": 0.5, "margin": 0.45},
-    "going on": {**EAGER, "smallest": 0.5, "margin": 0.45, "go_on_after": {Verdict.NOT_WORSE, Verdict.NOT_BETTER}},
+    "futility": {**EAGER, "smallest": 0.3},
+    "margin": {**EAGER, "margin": 0.3},
+    "both": {**EAGER, "smallest": 0.3, "margin": 0.3},
+    "going on": {**EAGER, "smallest": 0.3, "margin": 0.3, "go_on_after": {Verdict.NOT_WORSE, Verdict.NOT_BETTER}},
     "horizon of one": {**EAGER, "horizon": 1, "alpha": 0.6},
 }
 TRUTHS = [(0.0, 0.4), (0.3, 0.5), (-0.3, 0.5), (0.2, 0.9), (0.35, 0.35), (-0.6, 1.0)]
@@ -37,6 +37,19 @@ def ends(options):
             test.update(d)
         found.append(((stream.count(1), stream.count(-1), stream.count(0)), test))
     return found
+
+
+def what_ended(test):
+    """The verdict that stopped the test, which is not the one it gives where an earlier one did not stop it."""
+    ending = [verdict for verdict in test.shown if verdict not in test.rule.go_on_after]
+    return test.verdict if test.verdict in ending else min(ending, default=Verdict.UNDECIDED)
+
+
+def known(found, read):
+    """`read` of the test at the end of each stream, worked out once per state."""
+    states = [str(test.state()) for _, test in found]
+    results = {state: read(test) for state, (_, test) in dict(zip(states, found, strict=True)).items()}
+    return np.array([results[state] for state in states])
 
 
 def chances(found, difference, disagreement):
@@ -59,20 +72,17 @@ def test_the_law_equals_the_enumeration_of_all_streams(enumerated):
         law = stop_law(rule, difference=difference, disagreement=disagreement, items=rule.items)
         expected = {verdict: np.zeros(rule.items + 1) for verdict in Verdict}
         for chance, (_, test) in zip(chances(found, difference, disagreement), found, strict=True):
-            verdict = Verdict.UNDECIDED if test.verdict in rule.go_on_after else test.verdict
-            expected[verdict][test.n] += chance
+            expected[what_ended(test)][test.n] += chance
         for verdict in Verdict:
             assert law.chance[verdict] == pytest.approx(expected[verdict], abs=1e-12)
-    if options["horizon"] > 1:
-        fired = {test.verdict for _, test in found}
-        assert fired >= {Verdict.PROMOTE, Verdict.WORSE, Verdict.UNDECIDED}
+    if options == RULES["both"]:
+        assert {test.verdict for _, test in found} == set(Verdict)
 
 
 def test_the_estimate_is_unbiased_whatever_the_truth(enumerated):
     """Over all streams, exactly; the plain mean at the stop is not."""
     _, found = enumerated
-    memo: dict[object, float] = {}
-    values = np.array([memo.setdefault(str(test.state()), test.evidence().value) for _, test in found])
+    values = known(found, lambda test: test.evidence().value)
     raws = np.array([(test.wins - test.losses) / test.n for _, test in found])
     for difference, disagreement in TRUTHS:
         weights = chances(found, difference, disagreement)
@@ -83,13 +93,7 @@ def test_the_estimate_is_unbiased_whatever_the_truth(enumerated):
 def test_limits_hold_at_their_levels_over_all_streams(enumerated):
     """Exact chances that a limit is wrong, over a grid of truths; verdicts are wrong no more often."""
     options, found = enumerated
-    memo: dict[str, tuple[float, float]] = {}
-    for _, test in found:
-        key = str(test.state())
-        if key not in memo:
-            evidence = test.evidence()
-            memo[key] = evidence.low, evidence.high
-    limits = np.array([memo[str(test.state())] for _, test in found])
+    limits = known(found, lambda test: (test.evidence().low, test.evidence().high))
     for disagreement in (0.1, 0.3, 0.5, 0.7, 0.9, 1.0):
         for difference in np.linspace(-disagreement, disagreement, 13):
             weights = chances(found, difference, disagreement)
@@ -107,7 +111,7 @@ def test_limits_hold_at_their_levels_over_all_streams(enumerated):
     ],
 )
 def test_the_law_agrees_with_simulated_tests(options, difference, disagreement):
-    runs = 1_500
+    runs = 800
     stream = streams(np.random.default_rng(3), runs, 300, difference=difference, disagreement=disagreement)
     found = [end_of(SequentialBinary(**options), row) for row in stream]
     plan = SequentialBinary(**options).plan(difference, disagreement)
@@ -181,6 +185,6 @@ def test_a_hopeless_candidate_is_dropped_early():
 
 
 def test_the_rule_of_thumb_is_near_the_forecast():
-    assert questions_expected(0.05, 0.162) == pytest.approx(384, abs=1)
+    assert questions_expected(0.05, 0.162) == pytest.approx(384, abs=3)
     assert questions_expected(0.05, 0.05) < questions_expected(0.05, 0.3)
     assert questions_expected(0.0, 0.2) == float("inf")

@@ -59,7 +59,7 @@ def newest_finished(database: Database) -> Decision:
             "No decision has finished in this workspace.",
             hint="Try a change first: assay try CHANGE.toml. Or release one without evidence: --set ... --because TEXT",
         )
-    return max(done, key=lambda found: found.finished_ns or found.created_ns)
+    return max(done, key=lambda found: found.created_ns if found.finished_ns is None else found.finished_ns)
 
 
 def of_decision(database: Database, in_force: SettingsInForce, decision: Decision, *, because: str = "") -> Proposal:

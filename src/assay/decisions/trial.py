@@ -64,12 +64,8 @@ class Trial:
     def seen(self, side: Side, result: Result) -> None:
         """Fold a result of one side in."""
         before = len(self.fold.folded)
-        score = result.scores.get(self.metric)
-        if score is None:
-            self.fold.add(side, result.ordinal, None, failed=bool(result.error))
-        else:
-            failed = bool(result.error) or score.value is None
-            self.fold.add(side, result.ordinal, 0.0 if failed else score.value, failed=failed)
+        score, failed = score_of(result, self.metric)
+        self.fold.add(side, result.ordinal, score, failed=failed)
         if len(self.fold.folded) != before:
             self._changed()
             self._wake()
@@ -77,6 +73,16 @@ class Trial:
     def _wake(self) -> None:
         self._woken.set()
         self._woken = asyncio.Event()
+
+
+def score_of(result: Result, metric: str) -> tuple[float | None, bool]:
+    """(score, whether it failed) of a result: a system's or judge's failure scores 0; None where nothing applies."""
+    score = result.scores.get(metric)
+    if score is None:
+        return None, bool(result.error)
+    if result.error or score.value is None:
+        return 0.0, True
+    return score.value, False
 
 
 class _Led:

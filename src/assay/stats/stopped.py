@@ -13,7 +13,7 @@ the solution, serves every eta by its likelihood ratio at the stop. Proved by th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +168,8 @@ def _tilted_to(atoms: Floats, mean: float) -> Floats:
     eta = zero(lambda eta: _mean_at(ordered, eta) - mean, -60 / spread, 60 / spread)
     mass = np.cumsum(_weights(ordered, eta))
     places = (np.arange(_ATOMS) + 0.5) / _ATOMS
-    return ordered[np.minimum(np.searchsorted(mass, places * mass[-1]), len(ordered) - 1)]
+    chosen: Floats = ordered[np.minimum(np.searchsorted(mass, places * mass[-1]), len(ordered) - 1)]
+    return chosen
 
 
 def _median_unbiased(atoms: Floats, stops: Stops, n: int, total: float, side: int) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from assay.errors import LimitReached
 from assay.evals.case import Case, set_digest
+from assay.evals.detectable import DISCORDANCES, detectable
 from assay.evals.engine import evaluate
-from assay.evals.plan import DISCORDANCES, Plan, Range, detectable, plan
+from assay.evals.plan import Plan, plan
 from assay.evals.runs import RunRecord, Runs
 from assay.evals.scorer import Scorer
+from assay.evals.timing import Passages, Range, Rehearsal, Speed, Work
 from assay.gateway.cache import CachedChat
 from assay.gateway.meter import MeteredChat
 from assay.ledger.database import Database
@@ -28,7 +31,7 @@ class Bench:
     def __init__(self, database: Database) -> None:
         self.runs, self.values = Runs(database), Values(database)
 
-    def plan(self, system: FunctionSystem, cases: list[Case], *scorers: Scorer, **options: int) -> Plan:
+    def plan(self, system: FunctionSystem, cases: list[Case], *scorers: Scorer, **options: Any) -> Plan:
         return plan(
             system,
             cases,
@@ -68,6 +71,8 @@ def test_before_anything_was_measured_only_what_is_declared_is_said(bench: Bench
     found = bench.plan(system, cases_of(50), bench.judge(), replicas=2)
     assert (found.questions, found.fresh, found.cached, found.finished, found.pilot) == (100, 100, 0, 0, 0)
     assert (found.model_calls, found.judge_calls, found.cost_usd, found.seconds) == (None, None, None, None)
+    assert found.untimed == ("answers", "judging")
+    assert "time: answers and judging not known before the first cases (the bar tells then)" in found.lines()
     assert found.unpriced == ("function", "chat-judge")
     assert any("NO KNOWN PRICE: function, chat-judge" in line for line in found.lines())
     system.expected_cost_usd = (0.01, 0.03)
@@ -90,6 +95,34 @@ async def test_a_pilot_tells_calls_cost_and_time_of_what_is_left(bench: Bench) -
     faster = bench.plan(FunctionSystem(), cases_of(400), bench.judge(), concurrency=40)
     assert faster.seconds is not None
     assert faster.seconds.low < found.seconds.low / 5
+
+
+async def test_a_time_says_what_it_rests_on(bench: Bench) -> None:
+    system, judge = FunctionSystem(), bench.judge()
+    judge.expected_work = Work((100, 300), (10, 30), passages=1)
+    system.expected_passages = Passages((1, 1), (0, 100))
+    speed = Speed(read=100, written=10)
+    answers_only = bench.plan(system, cases_of(60), judge, rehearsal=Rehearsal(answer=Range(0.1, 0.2, 0.4)))
+    assert answers_only.untimed == ("judging",)
+    assert answers_only.seconds is not None
+    assert (answers_only.seconds.expected, answers_only.seconds.high) == (12, 24)
+    told = next(line for line in answers_only.lines() if line.startswith("time:"))
+    assert "judging not known before" in told
+    assert "(answers measured a moment ago)" in told
+    both = bench.plan(system, cases_of(60), judge, slow_judge=True, rehearsal=Rehearsal(Range(0.1, 0.2, 0.4), speed))
+    assert both.judge_case_seconds == Range(2, 4.5, 7)
+    assert both.seconds is not None
+    assert (both.seconds.expected, both.seconds.high, both.untimed) == (12 + 60 * 4.5, 24 + 60 * 7, ())
+    told = next(line for line in both.lines() if line.startswith("time:"))
+    assert "100 tokens a second read, 10 written" in told
+    assert any("embedded model takes about 2 s to 7 s a case" in line for line in both.lines())
+    few = bench.plan(system, cases_of(3), judge, slow_judge=True, rehearsal=Rehearsal(Range(0.1, 0.2, 0.4), speed))
+    assert not any("embedded model" in line for line in few.lines())
+    await bench.run(system, cases_of(60), judge)
+    after = bench.plan(FunctionSystem(subject="b"), cases_of(60), judge, rehearsal=Rehearsal(Range(9, 9, 9), speed))
+    assert after.timed_by == ("answers from 60 earlier results", "judging from 60 earlier results")
+    assert after.seconds is not None
+    assert after.seconds.expected < 60
 
 
 async def test_a_repeated_evaluation_plans_to_cost_nothing(bench: Bench) -> None:

@@ -5,8 +5,8 @@ comes out; what stops a whole run (a spent budget, an interrupt, a wrong setting
 
 The embedded model judges *briefly*. Left to itself it fills every list and sentence up to the cap, a minute a case, and
 then there is no score because the JSON was cut off. So it is told to be brief and its schema bounds every text. The
-words it is told are a prompt like any other: a brief judge is another instrument. Servers that take only OpenAI's strict
-schemas refuse such bounds, and models behind them need none. Proved by `tests/unit/evals/judges/test_brief.py`.
+words it is told are a prompt like any other: a brief judge is another instrument. Servers that take only OpenAI's
+strict schemas refuse such bounds, and models behind them need none. Proved by `tests/unit/evals/judges/test_brief.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

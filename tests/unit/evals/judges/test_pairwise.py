@@ -100,7 +100,7 @@ async def test_each_answer_is_judged_against_the_earlier_run(bench: Bench) -> No
 
 
 async def test_a_score_says_whom_it_compares_with_and_whether_the_orders_agree(bench: Bench) -> None:
-    old = await bench.run(answers("right", "right", "same", "!", "x", "x"))
+    old = await bench.run(answers("right", "right", "same", "!", "right", "x"))
     against = Against(Pairwise(picks()), bench.opponent(old))
     new = await bench.run(answers("wrong", "right too", "same", "x", "x", "x", subject="b"), against)
     scores = {one.case_id: one.scores["pairwise"] for one in bench.results(new)}
@@ -114,7 +114,7 @@ async def test_a_score_says_whom_it_compares_with_and_whether_the_orders_agree(b
     assert scores["q3"].details["other"] == "(failed: timed_out: No answer.)"
     (note,) = bench.board(new).notes
     assert note == (
-        f"pairwise is against {name}; 0.5 is a tie. Pairs judged in both orders: 2; the verdict changed with the "
+        f"pairwise is against {name}; 0.5 is a tie. Pairs judged in both orders: 3; the verdict changed with the "
         "order in 1, which are ties."
     )
     recorded = new.spec.scorers[0]

@@ -1,0 +1,128 @@
+"""`assay decisions`: what was decided, on what evidence, and whether the evidence still says so."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.app.cli import output
+from assay.app.cli.options import json_option
+
+if TYPE_CHECKING:
+    from assay.app.measuring import Measuring
+    from assay.decisions.register import Decision
+
+
+@click.group("decisions", short_help="What was decided and on what evidence.", invoke_without_command=True)
+@json_option
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """What was decided; show one, check one."""
+    if context.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+@command.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """Every decision, newest first."""
+    _list(as_json=as_json)
+
+
+@command.command("show")
+@click.argument("decision_id")
+@json_option
+def show_command(decision_id: str, as_json: bool) -> None:
+    """One decision with its evidence."""
+    from assay.app.cli.try_ import print_decision
+
+    decision = _with(lambda opened: _register(opened).get(decision_id))
+    if as_json:
+        output.emit_json(decision_shape(decision))
+    else:
+        output.console().print(decision.hypothesis.sentence(), markup=False)
+        print_decision(output.console(), decision)
+
+
+@command.command("check")
+@click.argument("decision_id")
+@json_option
+def check_command(decision_id: str, as_json: bool) -> None:
+    """Fold the results of a decision again and see whether they give the verdict that was written down.
+
+    Exit code 1 where they do not.
+    """
+    from assay.app.deciding import checked_shape, replay
+
+    shape = _with(lambda opened: checked_shape(replay(opened, _register(opened).get(decision_id))))
+    if as_json:
+        output.emit_json(shape)
+    else:
+        words = "agree with" if shape["agrees"] else "DO NOT GIVE"
+        output.console().print(
+            f"{shape['n']:,} results of decision {decision_id[:8]} {words} the verdict written down: "
+            f"{shape['written']} (folded again: {shape['replayed']}, {shape['wins']} won, {shape['losses']} lost).",
+            markup=False,
+        )
+    if not shape["agrees"]:
+        raise SystemExit(1)
+
+
+def decision_shape(decision: "Decision") -> dict[str, Any]:
+    """A decision as JSON: hypothesis, outcome, what put it together."""
+    return {
+        "decision_id": decision.id,
+        "created_ns": decision.created_ns,
+        "finished_ns": decision.finished_ns,
+        "status": decision.status,
+        "hypothesis": decision.hypothesis.as_json(),
+        "hypothesis_digest": decision.hypothesis.digest,
+        "runs": {"incumbent": decision.incumbent_run, "candidate": decision.candidate_run},
+        "support": decision.support,
+        "details": dict(decision.details),
+        **(decision.outcome or {}),
+        "verdict": decision.verdict,
+    }
+
+
+def _list(*, as_json: bool) -> None:
+    found = _with(lambda opened: _register(opened).list())
+    if as_json:
+        output.emit_json({"decisions": [decision_shape(decision) for decision in found]})
+        return
+    if not found:
+        output.console().print("Nothing was decided yet. Try a change: assay try --set index.k=12", markup=False)
+        return
+    from rich.table import Table
+
+    from assay.app.cli.try_ import STYLES
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("decision", "when", "verdict", "difference", "questions", "alpha", "candidate"):
+        table.add_column(heading, no_wrap=heading != "candidate")
+    for decision in found:
+        outcome = decision.outcome or {}
+        difference = outcome.get("difference")
+        verdict = decision.verdict or decision.status
+        table.add_row(
+            decision.id[:8],
+            datetime.fromtimestamp(decision.created_ns / 1e9).strftime("%Y-%m-%d %H:%M"),
+            f"[{STYLES.get(verdict, 'dim')}]{verdict}[/]",
+            f"{100 * difference['value']:+.1f}" if difference else "",
+            f"{outcome.get('n', 0):,}",
+            f"{decision.hypothesis.alpha:.3g}",
+            decision.hypothesis.candidate.name,
+        )
+    output.console().print(table)
+
+
+def _register(opened: "Measuring") -> Any:
+    from assay.decisions.register import Register
+
+    return Register(opened.workspace.database)
+
+
+def _with(work: Any) -> Any:
+    from assay.app.cli.runs import with_measuring
+
+    return with_measuring((), work)

@@ -1,0 +1,72 @@
+"""Decisions read back: the evidence folded again from the results in the ledger, to be checked by whoever doubts it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assay.app.measuring import Measuring
+from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
+from assay.decisions.order import ordered
+from assay.decisions.register import Decision
+from assay.decisions.rules import rule_for
+from assay.decisions.trial import score_of
+from assay.errors import Corrupt, NotFound
+from assay.evals.case import Case
+from assay.evals.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A decision folded again: the evidence, the cases in their order, and each side's results by ordinal."""
+
+    decision: Decision
+    fold: Fold
+    cases: list[Case]
+    results: Mapping[Side, Mapping[int, Result]]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on quality that the results give now."""
+        return str(self.fold.rule.evidence().verdict)
+
+
+def replay(measuring: Measuring, decision: Decision) -> Replayed:
+    """Fold the results of a decision again. Raises NotFound where it has none yet, Corrupt where the order differs."""
+    hypothesis = decision.hypothesis
+    if decision.incumbent_run is None or decision.candidate_run is None:
+        raise NotFound(f"Decision {decision.id[:8]} has no results yet.", hint="Run the same `assay try` again.")
+    ordering = ordered(measuring.cases.load(hypothesis.set_digest), seed=str(decision.details["seed"]))
+    if ordering.digest != hypothesis.order_digest:
+        raise Corrupt(f"The order of decision {decision.id[:8]} is not the one that was hashed.")
+    fold = Fold(
+        rule_for(hypothesis),
+        items=hypothesis.items,
+        clusters=ordering.clusters,
+        replicas=hypothesis.replicas,
+        looks=hypothesis.looks,
+    )
+    kept: dict[Side, dict[int, Result]] = {}
+    sides: tuple[tuple[Side, str], ...] = ((INCUMBENT, decision.incumbent_run), (CANDIDATE, decision.candidate_run))
+    for side, run_id in sides:
+        kept[side] = {}
+        for result in measuring.runs.results(run_id):
+            kept[side].setdefault(result.ordinal, result)
+            score, failed = score_of(result, hypothesis.metric)
+            fold.add(side, result.ordinal, score, failed=failed)
+    if decision.status == "done":
+        fold.finish()
+    return Replayed(decision, fold, ordering.cases, kept)
+
+
+def checked_shape(replayed: Replayed) -> dict[str, Any]:
+    """What a second fold of the same results says, beside what was written down when it was decided."""
+    outcome = replayed.decision.outcome or {}
+    return {
+        "decision_id": replayed.decision.id,
+        "written": outcome.get("quality"),
+        "replayed": replayed.verdict,
+        "agrees": outcome.get("quality") == replayed.verdict,
+        "wins": replayed.fold.wins,
+        "losses": replayed.fold.losses,
+        "n": replayed.fold.counted,
+    }
