@@ -21,7 +21,7 @@ def pairs(rng, n, *, incumbent=0.70, candidate=0.75, phi=0.6):
 
 
 def judged(rng, outcomes, agreement, *, shared=0.0):
-    """What a judge says of both answers: wrong with probability 1 - agreement, a share of its errors on both at once."""
+    """What a judge says of both answers: wrong with probability 1 - agreement, a share of it on both at once."""
     n, error = len(outcomes[0]), 1 - agreement
     alone = (error - error * shared) / (1 - error * shared)
     common = rng.random(n) < error * shared

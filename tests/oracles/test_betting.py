@@ -128,7 +128,7 @@ def test_results_are_folded_in_their_order_and_not_as_they_finish() -> None:
 def test_the_estimate_is_adjusted_for_the_stop(truth: float) -> None:
     rng = np.random.default_rng(11)
     values, raws = [], []
-    for run in range(100):
+    for run in range(60):
         test = BettingTest(smallest=0.05)
         for difference in rng.normal(truth, 0.25, 400).clip(-1, 1):
             test.update(difference)
@@ -137,8 +137,8 @@ def test_the_estimate_is_adjusted_for_the_stop(truth: float) -> None:
         side = 0 if not test.over else 1 if test.verdict is Verdict.PROMOTE else -1
         values.append(stage_wise_mean(np.array(test.differences), test.rule(), side, draws=300, seed=run))
         raws.append(test.raw)
-    # Over all outcomes, in points; three standard errors of 100 runs are about .9.
-    assert abs(np.mean(values) - truth) <= 0.01 + 0.006
+    # Over all outcomes, in points; the bias is below 1, and two standard errors of 60 runs are below .7.
+    assert abs(np.mean(values) - truth) <= 0.017
     assert np.mean(np.abs(np.array(values) - raws)) > 0.001
 
 
@@ -177,14 +177,14 @@ def test_questions_needed_of_a_finite_set(gap: float, size: int, share: float) -
     full = np.repeat([1.0, -1.0, 0.0], [wins, differ - wins, size - differ])
     used = []
     rng = np.random.default_rng(10)
-    for _ in range(150):
+    for _ in range(80):
         test = FiniteSetTest(size)
         for difference in rng.permutation(full):
             test.update(difference)
             if test.over:
                 break
         used.append(test.n / size)
-    assert np.mean(used) == pytest.approx(share, abs=0.05)
+    assert share - 0.1 <= np.mean(used) <= share + 0.03
 
 
 def test_wealth_is_the_mixture_step_by_step() -> None:

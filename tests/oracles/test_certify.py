@@ -1,4 +1,4 @@
-"""Certified thresholds over calibration draws: how often the shipped one breaks its promise, and what it costs (A10)."""
+"""Certified thresholds over calibration draws: how often the shipped one breaks its promise (A10)."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ DELTA = 0.05
 def world(epsilon):
     """Per bin of the score (between neighbouring thresholds): how likely an accepted case lands there and is wrong.
 
-    The true error of "accept from t on" rises along the grid and passes epsilon in its middle, slowly: the hardest place
-    for any rule.
+    The true error of "accept from t on" rises along the grid and passes epsilon in its middle, slowly: the hardest
+    place for any rule.
     """
     share = np.full(len(GRID), 1 / len(GRID))
     cumulative = epsilon * np.linspace(0.55, 1.5, len(GRID))
@@ -32,7 +32,7 @@ def draws(epsilon, cases, runs, *, seed=0):
 
 def shipped(accepted, errors, epsilon):
     result = certify(GRID, accepted, errors, epsilon, DELTA)
-    return None if result.threshold is None else int(np.flatnonzero(GRID == result.threshold)[0])
+    return None if result.threshold is None else int(np.flatnonzero(result.threshold == GRID)[0])
 
 
 @pytest.mark.parametrize(("epsilon", "cases"), [(0.01, 3_000), (0.02, 2_000), (0.05, 2_000)])

@@ -1,4 +1,4 @@
-"""The exact-horizon boundary: a martingale, its exact size, and the error rates of rules that look after every question.
+"""The exact-horizon boundary: a martingale, its exact size, and the error rates under a look after every question.
 
 Every check here stands beside a broken build that fails it.
 """
@@ -8,10 +8,10 @@ from math import comb, log
 
 import numpy as np
 import pytest
-from binary_streams import NULL_DISAGREEMENT, Rule, exact_horizon, naive_t, promoted, wins_and_losses
 from scipy.special import gammaln
 
 from assay.stats.horizon import Boundary, calibrate, log_e, p_value
+from binary_streams import NULL_DISAGREEMENT, Rule, exact_horizon, naive_t, promoted, wins_and_losses
 
 MOST_WRONG = 0.0545  # alpha = .05 with three standard errors of 20,000 runs
 

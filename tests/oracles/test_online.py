@@ -1,14 +1,14 @@
-"""Thirty changes tried on the same questions: the rate of any wrong promotion, with and without a spending rule (A13)."""
+"""Thirty changes tried on the same questions: how often any is promoted wrongly, with and without spending (A13)."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy.special import expit
-from stat_worlds import ability, better_p, systems
 
 from assay.stats import Spending
 from assay.stats.online import gamma
+from stat_worlds import ability, better_p, systems
 
 RUNS, QUESTIONS, CHANGES = 1_000, 400, 30
 NULL = (0.0,) * CHANGES

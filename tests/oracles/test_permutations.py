@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
-from stat_worlds import systems
 
 from assay.stats import max_t, mcnemar, paired_t, sign_flip
 from assay.stats.agreement import holm
+from stat_worlds import systems
 
 VALUES = [0.31, -0.12, 0.44, 0.05, 0.27, -0.3, 0.61, 0.18]
 
@@ -99,7 +99,7 @@ def test_clusters_are_flipped_whole():
 
 
 def family(effects, runs, *, n=200, seed=0):
-    """Per run: max-T's adjusted p-values and intervals, and McNemar's p-values, of candidates that share an incumbent."""
+    """Per run: what max-T says and McNemar's p-values, of candidates that share an incumbent."""
     rng = np.random.default_rng(seed)
     for run in range(runs):
         outcomes = systems(rng, n, (0.70, *(0.70 + effect for effect in effects)))
@@ -120,7 +120,7 @@ def test_the_family_wise_error_of_ten_equal_candidates_is_alpha():
 
 
 def test_max_t_finds_more_than_holm_and_bonferroni():
-    """A7: K = 10, N = 200, one candidate 11 points better; the figures are .88, .82 and .81 with an error of 2 points."""
+    """A7: K = 10, N = 200, one candidate 11 points better; the design says .88, .82 and .81, errors of 2 points."""
     runs, power, held = 400, np.zeros(3), 0
     effects = [0.11] + [0.0] * 9
     for result, alone in family(effects, runs, seed=1):

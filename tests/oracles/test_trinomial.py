@@ -1,11 +1,9 @@
 """The exact law of the stop, against every stream there is, against simulation, and the published table of power."""
 
-from collections import defaultdict
 from itertools import product
 
 import numpy as np
 import pytest
-from binary_streams import end_of, streams
 
 from assay.stats.horizon import calibrate
 from assay.stats.planning import forecast, horizon_for, questions_expected
@@ -14,6 +12,7 @@ from assay.stats.sequential import SequentialBinary
 from assay.stats.stagewise import unbiased
 from assay.stats.trinomial import mean_first, stop_law
 from assay.stats.verdict import Verdict
+from binary_streams import end_of, streams
 
 # Levels at which every rule fires within a handful of questions, so that all streams can be enumerated.
 EAGER = {"alpha": 0.3, "horizon": 5, "items": 8, "beta": 0.35, "a": 5.0}
@@ -174,6 +173,17 @@ def test_the_last_look_adds_power_and_no_error():
         assert with_it.power <= 0.05
     few = forecast(BinaryRule(items=800), difference=0.03, disagreement=0.08).power
     assert few > forecast(BinaryRule(), difference=0.03, disagreement=0.08, items=800).power + 0.01
+
+
+@pytest.mark.parametrize("disagreement", [0.05, 0.15, 0.4])
+@pytest.mark.parametrize("distance", [0.02, 0.05])
+def test_margins_are_wrongly_claimed_no_more_often_than_stated(distance, disagreement):
+    """Exact, where the truth lies on the margin itself."""
+    rule = BinaryRule(horizon=400, items=1_500, margin=distance, smallest=distance)
+    not_worse = forecast(rule, difference=-distance, disagreement=disagreement).chances()[Verdict.NOT_WORSE]
+    not_better = forecast(rule, difference=distance, disagreement=disagreement).chances()[Verdict.NOT_BETTER]
+    assert 0.005 < not_worse <= 0.05
+    assert not_better == pytest.approx(not_worse, abs=0.01)
 
 
 def test_a_hopeless_candidate_is_dropped_early():

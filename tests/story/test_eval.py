@@ -90,9 +90,13 @@ def assay(folder: Path, *arguments: str) -> Any:
 
 
 def test_a_second_evaluation_costs_nothing_and_says_the_same(folder: Path) -> None:
+    told = assay(folder, "eval", "--plan", "--json")
+    assert (told["untimed"], told["timed_by"]) == ([], ["answers measured a moment ago"])
+    assert 0 < told["seconds"]["low"] <= told["seconds"]["high"] < 120
     first = assay(folder, "eval", "--json")
     assert first["status"] == "done"
     assert first["paid_calls"] > 0
+    assert first["cached_calls"] == 0, "what was asked to time it is nobody's result"
     assert {"value", "low", "high", "n", "failed", "method"} <= first["metrics"]["evidence_recall@5"].keys()
     assert first["metrics"]["evidence_recall@5"]["value"] == 1.0
     assert first["metrics"]["answer_contained"]["n"] == 8

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from assay.answers.outcome import Answer, Declined
 from assay.app.scripted import FETCHING, READY, Reply
+from assay.app.service import ReleaseStatus
 from assay.errors import Refused
 from assay.models.chat import Usage
 from page_site import EXTENDED, IN_BROWSER, SIZES, Open, Site, ask, assert_no_overflow, cited, is_in_view
@@ -157,6 +158,17 @@ def test_what_is_not_supported_is_marked_with_words_and_signs(open_page: Open, s
     expect(page.locator(".notice.warn")).to_contain_text(
         "Not supported by the passagesNo passage supports: Free shipping"
     )
+
+
+def test_the_settings_follow_the_live_release(open_page: Open, site: Site) -> None:
+    page = open_page("/settings")
+    head = page.locator(".view.settings .page-head")
+    expect(head).to_contain_text("Fixed when the server started.")
+    site.service.release_status = ReleaseStatus("0123456789abcdef", without_evidence=True)
+    expect(head).to_contain_text("Release 01234567 without evidence")
+    site.service.release_status = ReleaseStatus("fedcba9876543210", "PROMOTE", problem="Release 1 cannot be served.")
+    expect(head).to_contain_text("Release fedcba98 PROMOTE")
+    expect(page.locator(".top-state")).to_contain_text("A release failed")
 
 
 def test_the_chat_survives_other_views_and_a_reload(open_page: Open, site: Site) -> None:

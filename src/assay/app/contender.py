@@ -8,6 +8,7 @@ from typing import Any
 from assay.app.measuring import Measuring
 from assay.app.settings import SettingsInForce, read_settings_file
 from assay.decisions.releases import Releases
+from assay.decisions.served import Served
 from assay.errors import BadInput
 
 RELEASED = ("documents", "index", "models", "answers")
@@ -21,6 +22,14 @@ class Contender:
     changes: Mapping[str, Any] = field(default_factory=dict)
     system: str | None = None
     system_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, served: Served, in_force: SettingsInForce) -> "Contender":
+        """What a release serves, as changes to the settings in force."""
+        if served.system is not None:
+            return cls(system=served.system, system_settings=served.changes)
+        now = {key: value for key, value, _origin, _description in in_force.rows()}
+        return cls(changes={key: value for key, value in served.values().items() if now.get(key) != value})
 
     def in_force(self, base: SettingsInForce) -> SettingsInForce:
         """`base` with the changes."""
@@ -69,8 +78,4 @@ def serving(measuring: Measuring, in_force: SettingsInForce, against: str | None
     live = Releases(measuring.workspace.database).live()
     if live is None:
         return Contender()
-    if live.served.system is not None:
-        return Contender(system=live.served.system, system_settings=live.served.changes)
-    now = {key: value for key, value, _origin, _description in in_force.rows()}
-    changed = {key: value for key, value in live.served.values().items() if now.get(key) != value}
-    return Contender(changes=changed)
+    return Contender.of(live.served, in_force)

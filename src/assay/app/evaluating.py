@@ -34,7 +34,7 @@ from assay.evals.judges.checks import checked
 from assay.evals.metrics import EMBEDDED, JUDGED, Instruments, scorers_for
 from assay.evals.plan import Plan, plan
 from assay.evals.progress import Progress
-from assay.evals.run_spec import RunSpec
+from assay.evals.run_spec import SHOWN, RunSpec
 from assay.evals.runs import RunRecord
 from assay.evals.scoreboard import Scoreboard
 from assay.evals.scorer import Gold, Scorer
@@ -148,7 +148,11 @@ class Evaluation:
             concurrency=self.concurrency,
             timeout_seconds=options.timeout_seconds,
             progress=progress,
-            details={"system": dict(spec) if spec else {}, "timeout_seconds": options.timeout_seconds},
+            details={
+                "system": dict(spec) if spec else {},
+                "timeout_seconds": options.timeout_seconds,
+                SHOWN: None if self.shown is None else list(self.shown),
+            },
             run_id=self.run_id,
             # Our own models pay for themselves, call by call.
             budget=self.budget if self.is_foreign else None,

@@ -84,6 +84,10 @@ class Measuring:
         digest = self.cases.save(name, cases, origin) if origin else self.cases.digest(named)
         return Chosen(name, digest, cases)
 
+    def save_part(self, name: str, cases: Sequence[Case]) -> str:
+        """Keep a part of a set, in this order, under `name`; its digest. Such sets are never the newest."""
+        return self.cases.save(name, cases, DECISION_ORDER)
+
     # ---- prompts ------------------------------------------------------------------------------
 
     def prompt_store(self) -> PromptStore:
@@ -111,9 +115,10 @@ class Measuring:
     def board(
         self, record: RunRecord, cases: Sequence[Case] | None = None, *, metrics: Sequence[str] | None = None
     ) -> Scoreboard:
-        """The scoreboard of what a run has so far."""
+        """The scoreboard of what a run has so far, of the `metrics` given, else those the run was asked for."""
         cases = self.cases_of(record) if cases is None else cases
-        return scoreboard(rows_of(self.runs.results(record.id), cases), metrics=metrics)
+        wanted = record.shown if metrics is None else metrics
+        return scoreboard(rows_of(self.runs.results(record.id), cases), metrics=wanted)
 
     def diff(self, first: str, second: str, *, metrics: Sequence[str] | None = None) -> Diff:
         """What changed from one run to another, each given by id."""

@@ -50,6 +50,7 @@ class LiveRun:
         self.totals = Tally(row.paid_calls, row.cached_calls, row.cost_usd, row.unpriced)
         self.resumed = row.progress is not None
         self.state = bytearray(spec.cases * spec.replicas)
+        self._failed_scores: dict[int, str] = {}  # by place, as written: taken back when it is tried again
         self._database, self._stack = database, stack
         self._insert = _insert_statement(database)
         self._lock = threading.Lock()
@@ -131,8 +132,9 @@ class LiveRun:
         self._rows.append(row)
         self.waiting_bytes += sum(len(part) for part in row if isinstance(part, str))
         if self.state[place] == FAILED:
-            self.standing.results -= 1
-            self.standing.failed -= 1
+            self.standing.take_back(scores_from(self._failed_scores.pop(place)))
+        if retry:
+            self._failed_scores[place] = row[_COLUMNS.index("scores")]
         self.standing.add(scores, failed=retry)
         self.state[place] = FAILED if retry else FINISHED
         self._count(spent)
@@ -157,6 +159,9 @@ class LiveRun:
             query = sa.select(c.ordinal, c.replica, c.retry).where(c.run_id == self.id)
             for ordinal, replica, retry in connection.execute(query):
                 self.state[ordinal * self.spec.replicas + replica] = FAILED if retry else FINISHED
+            failed = sa.select(c.ordinal, c.replica, c.scores).where(c.run_id == self.id, c.retry)
+            for ordinal, replica, scores in connection.execute(failed):
+                self._failed_scores[ordinal * self.spec.replicas + replica] = scores
 
     def _write(self, status: Status, **changed: Any) -> None:
         with self._lock:

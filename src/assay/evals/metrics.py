@@ -112,11 +112,13 @@ def scorers_for(
     """
     wanted = [name.strip() for name in named.split(",") if name.strip()]
     formulas = _formulas(kind, cases, shows_sources=shows_sources)
-    if not wanted or wanted == ["auto"]:
+    if not wanted:
+        raise BadSetting("No metric is named.", hint="Name some by comma, or auto: --metrics auto")
+    if wanted == ["auto"]:
         return formulas, None
     known = [metric for scorer in formulas for metric in scorer.metrics] + ["auto", "aurc", *EMBEDDED, *JUDGED]
-    if kind == "retriever":  # it gives no answers that could be compared
-        known.remove("pairwise")
+    if kind == "retriever":  # it gives no answers that could be compared or be sure of
+        known = [name for name in known if name not in ("pairwise", "aurc")]
     for name in wanted:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)

@@ -13,7 +13,7 @@ EVERY_SECONDS = 0.1
 class Progress:
     """How far a run is. Counts are questions (cases times replicas), those of earlier attempts included.
 
-    `means` are of the results so far that did not fail: for watching, not for a report. `cost_usd` and the calls are
+    `means` are of the results so far, what failed at 0: for watching, not for a report. `cost_usd` and the calls are
     of the whole run; `unpriced_calls` are not in the cost. `remaining_seconds` is None until it can be told.
     """
 

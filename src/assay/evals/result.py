@@ -37,9 +37,10 @@ class Result:
 
 @dataclass(slots=True)
 class Standing:
-    """How a run stands: results, how many of them are to be tried again, and sums of the others' scores by metric.
+    """How a run stands: results, how many of them are to be tried again, and sums of all scores by metric.
 
-    Kept beside the run, so that a resumed one shows running means without reading what it has. `attempts` are
+    Kept beside the run, so that a resumed one shows running means without reading what it has. What failed is in the
+    sums as the scoreboard counts it, at 0, or a mean would be of what was easy to answer. `attempts` are
     the processes that began and did not say that they ended (one at work now, and those that were killed), with how
     many results each has written.
     """
@@ -50,18 +51,23 @@ class Standing:
     attempts: dict[str, int] = field(default_factory=dict)
 
     def add(self, scores: Mapping[str, Score], *, failed: bool) -> None:
-        """Count one result; what failed is counted but has no part in the sums."""
-        self.results += 1
-        if failed:
-            self.failed += 1
-            return
-        for metric, score in scores.items():
-            total, count = self.sums.get(metric, (0.0, 0))
-            self.sums[metric] = (total + (score.value or 0.0), count + 1)
+        """Count one result."""
+        self._count(scores, 1, failed=failed)
+
+    def take_back(self, scores: Mapping[str, Score]) -> None:
+        """Forget a failed result that was counted with these scores: it has been tried again."""
+        self._count(scores, -1, failed=True)
 
     def means(self) -> dict[str, float]:
-        """The mean of each metric over the results that did not fail: for a progress bar, never for a report."""
-        return {metric: total / count for metric, (total, count) in self.sums.items() if count}
+        """The mean of each metric over the results it applies to, what failed at 0."""
+        return {metric: total / count for metric, (total, count) in self.sums.items() if count > 0}
+
+    def _count(self, scores: Mapping[str, Score], sign: int, *, failed: bool) -> None:
+        self.results += sign
+        self.failed += sign * failed
+        for metric, score in scores.items():
+            total, count = self.sums.get(metric, (0.0, 0))
+            self.sums[metric] = (total + sign * (score.value or 0.0), count + sign)
 
     def as_json(self) -> str:
         """As kept with the run; `standing_from` reads it back."""

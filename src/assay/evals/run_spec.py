@@ -11,6 +11,9 @@ from assay.evals.scorer import AGAINST, Scorer
 Status = Literal["running", "done", "budget", "interrupted", "failed", "stopped"]
 """`stopped`: whoever asked for the run has seen enough (a decision was reached); it can be gone on with."""
 
+SHOWN = "shown"
+"""Of a run's details: the metrics that were asked for by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:

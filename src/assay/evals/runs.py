@@ -20,7 +20,7 @@ from assay.errors import BadInput, Conflict, NotFound
 from assay.evals.live_run import LiveRun
 from assay.evals.output import output_from
 from assay.evals.result import Result, scores_from, standing_from
-from assay.evals.run_spec import RunSpec, Status
+from assay.evals.run_spec import SHOWN, RunSpec, Status
 from assay.evals.tables import result as result_table
 from assay.evals.tables import run as run_table
 from assay.ledger.claim import claimed, is_claimed
@@ -35,7 +35,8 @@ _SEE_RUNS = "Run `assay runs` to see them."
 class RunRecord:
     """A run as it stands. `results` counts those written, `failed` those of them that failed and can be tried again.
 
-    `cost_usd` sums the calls that have a price; `unpriced_calls` counts those that have none.
+    `cost_usd` sums the calls that have a price; `unpriced_calls` counts those that have none. `means` are of every
+    metric there is, what failed at 0, and of a finished run the scoreboard's own values.
     """
 
     id: str
@@ -51,6 +52,12 @@ class RunRecord:
     failed: int
     means: Mapping[str, float]
     summary: Mapping[str, Any] | None
+
+    @property
+    def shown(self) -> tuple[str, ...] | None:
+        """The metrics whoever asked for the run wanted to see, in that order; None: all there are."""
+        asked = self.spec.details.get(SHOWN)
+        return None if asked is None else tuple(asked)
 
 
 class Runs:
@@ -183,6 +190,7 @@ class Runs:
             status = "interrupted"  # its process died before it could say so
         spec = json.loads(row.spec)
         standing = standing_from(row.progress)
+        summary: dict[str, Any] | None = json.loads(row.summary) if row.summary else None
         return RunRecord(
             id=row.id,
             created_ns=row.created_ns,
@@ -195,9 +203,13 @@ class Runs:
             cached_calls=row.cached_calls,
             results=standing.results,
             failed=standing.failed,
-            means=standing.means(),
-            summary=json.loads(row.summary) if row.summary else None,
+            means=standing.means() | _values_of(summary),
+            summary=summary,
         )
+
+
+def _values_of(summary: Mapping[str, Any] | None) -> dict[str, float]:
+    return {name: metric["value"] for name, metric in ((summary or {}).get("metrics") or {}).items()}
 
 
 def _new_id() -> str:

@@ -130,8 +130,8 @@ def scoreboard(
 ) -> Scoreboard:
     """The scoreboard of a run's results, in one pass over `rows`.
 
-    `metrics` chooses and orders what is shown (default: all, as they come). Slices are by tag, of `fewest_in_slice`
-    cases or more. Raises `ValueError` for an alpha outside 0 to 1.
+    `metrics` chooses and orders what is shown (default: all, as they come); one that applies to nothing is a note.
+    Slices are by tag, of `fewest_in_slice` cases or more. Raises `ValueError` for an alpha outside 0 to 1.
     """
     columns = rows if isinstance(rows, Columns) else Columns(rows)
     clusters = columns.clusters
@@ -141,6 +141,8 @@ def scoreboard(
     risk, area = _risk(columns, correctness, clusters, alpha=alpha)
     if area is not None:
         measured[area.name] = area
+    if metrics is not None:
+        measured = {name: measured[name] for name in dict.fromkeys(metrics) if name in measured}
     return Scoreboard(
         metrics=measured,
         cases=columns.count,
@@ -151,7 +153,7 @@ def scoreboard(
         slices=slice_by_tag(scores, columns.tags, clusters, fewest=fewest_in_slice, alpha=alpha),
         risk=risk,
         alpha=alpha,
-        notes=tuple(_notes(columns, measured)),
+        notes=(*_notes(columns, measured), *_missing(metrics or (), measured, columns)),
     )
 
 
@@ -310,6 +312,19 @@ def _notes(columns: Columns, measured: Mapping[str, Metric]) -> list[str]:
         notes.append(f"{columns.rows:,} answers to {columns.count:,} questions: averaged within each question first.")
     if columns.unpriced:
         notes.append(f"{columns.unpriced:,} answers have no known price and are not in the cost.")
+    return notes
+
+
+def _missing(asked: Sequence[str], measured: Mapping[str, Metric], columns: Columns) -> list[str]:
+    """What was asked for and is not there must be said: a metric that is silently absent reads as one that is fine."""
+    missing = [name for name in dict.fromkeys(asked) if name not in measured] if columns.rows else []
+    notes = []
+    if "aurc" in missing:
+        missing.remove("aurc")
+        without = "confidence" if not np.isfinite(columns.confidence).any() else "correctness"
+        notes.append(f"No aurc: the answers have no {without}.")
+    if missing:
+        notes.append(f"No {', '.join(missing)}: no case or no answer has what it is computed from.")
     return notes
 
 

@@ -75,10 +75,12 @@ def chrf(answer: str, reference: str) -> float:
         shared = _shared_ngrams(given, wanted, order)
         if not shared:
             break  # then no longer ones are shared either
-        precision += shared / (len(given) - order + 1) / orders
-        recall += shared / (len(wanted) - order + 1) / orders
+        precision += shared / (len(given) - order + 1)
+        recall += shared / (len(wanted) - order + 1)
     if not precision + recall:
         return 0.0
+    # Divided once and not at each order, so that equal texts give exactly 1.
+    precision, recall = precision / orders, recall / orders
     return (1 + _CHRF_BETA_SQUARED) * precision * recall / (_CHRF_BETA_SQUARED * precision + recall)
 
 

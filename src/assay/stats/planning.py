@@ -1,7 +1,7 @@
 """What a sequential test will cost and find, before a question is spent. Exact, from `assay.stats.trinomial`.
 
 Invariant: the chances of the five verdicts sum to 1, and those of PROMOTE at a difference of 0 stay within alpha.
-Proved against the published table and against simulation in `tests/oracles/test_sequential.py`.
+Proved against the published table, enumeration and simulation in `tests/oracles/test_trinomial.py`.
 """
 
 from collections.abc import Mapping

@@ -27,8 +27,8 @@ FEW_RARE = 10
 class Calibrated(Interval):
     """An interval that people's labels stand behind; `n` counts those labels.
 
-    `weight` is how far the judge is trusted, from 0 (not at all) to 1 (strata need no weight: 1); `effective` is the number of labels that would
-    have given the same standard error without a judge.
+    `weight` is how far the judge is trusted, from 0 (not at all) to 1 (which strata always do); `effective` is how many
+    labels would have given the same standard error without a judge.
     """
 
     weight: float = 0.0
@@ -105,11 +105,11 @@ def strata(judge: Sequence[float] | NDArray[Any], labels: Mapping[int, float]) -
 
     `judge` holds it for every case; `labels` maps the place of a case to people's difference of it.
     """
-    signs = np.sign(as_values(judge)).astype(int)
+    signs = np.sign(as_values(judge)).astype(int).tolist()
     if any(not 0 <= place < len(signs) for place in labels):
         raise ValueError(f"labels name cases outside 0..{len(signs) - 1}")
     return tuple(
-        Stratum(int((signs == sign).sum()), tuple(label for place, label in labels.items() if signs[place] == sign))
+        Stratum(signs.count(sign), tuple(label for place, label in labels.items() if signs[place] == sign))
         for sign in (-1, 0, 1)
     )
 
@@ -129,18 +129,21 @@ def neyman(
     2012, The American Statistician 66:217). Sums to `total` unless the sizes are too small; a total below the floors is
     shared evenly. Before any labels, sds of .5, .25, .5 for worse, equal, better serve.
     """
-    w, sd = as_values(weights), as_values(sds)
-    if len(w) != len(sd) or not len(w) or min(w.min(), sd.min()) < 0 or total < 0 or floor < 0:
+    w, sd = as_values(weights).tolist(), as_values(sds).tolist()
+    if len(w) != len(sd) or not w or min(*w, *sd) < 0 or total < 0 or floor < 0:
         raise ValueError("an allocation needs weights and spreads, as many of each and none negative")
-    room = np.where(w > 0, total if sizes is None else np.asarray(sizes, dtype=np.intp), 0)
-    counts = np.zeros(len(w), dtype=np.intp)
-    for _ in range(min(total, int(room.sum()))):
-        open_, below = counts < room, counts < np.minimum(room, floor)
-        gain = np.where(below, 1e9 - counts, w * sd / np.sqrt(counts * (counts + 1.0) + 1e-12))
+    places = range(len(w))
+    room = [int(size) if weight > 0 else 0 for size, weight in zip(sizes or [total] * len(w), w, strict=True)]
+    counts = [0] * len(w)
+
+    def urgency(k: int) -> tuple[float, float, float]:
+        short = float(counts[k] - floor if counts[k] < floor else 0)
         # Where no stratum varies, the labels go by weight.
-        gain = gain + 1e-12 * w / (counts + 1.0)
-        counts[int(np.argmax(np.where(open_, gain, -1.0)))] += 1
-    return tuple(int(count) for count in counts)
+        return -short, w[k] * sd[k] / sqrt(counts[k] * (counts[k] + 1) or 1e-12), w[k] / (counts[k] + 1)
+
+    for _ in range(min(total, sum(room))):
+        counts[max((k for k in places if counts[k] < room[k]), key=urgency)] += 1
+    return tuple(counts)
 
 
 def ppi_difference(strata: Sequence[Stratum], *, alpha: float = 0.05) -> Calibrated:
@@ -148,8 +151,9 @@ def ppi_difference(strata: Sequence[Stratum], *, alpha: float = 0.05) -> Calibra
 
     theta = sum of w_k·mean_k; Var = sum of w_k²s_k²/n_k + sum of w_k(mean_k - theta)²/N: the first part for labelling
     only some, the second for having only N questions of all there could be (stratified sampling: Cochran 1977, sections
-    5.3 and 5.6; as PPI: Fisch et al. 2024, arXiv 2406.04291). Student's t with Satterthwaite's degrees of freedom; half
-    a win and half a loss are added to each s_k. No finite-population factor: with it coverage falls to .91. Without labels in a stratum there is no interval.
+    5.3 and 5.6; as PPI: Fisch et al. 2024, arXiv 2406.04291). Half a win and half a loss are added to each s_k;
+    Student's t has Satterthwaite's degrees of freedom. There is no factor for a finite pool besides: the second part is
+    that already. Without labels in a stratum there is no interval.
     """
     used = [stratum for stratum in strata if stratum.size > 0]
     labels = [as_values(stratum.labels) for stratum in used]

@@ -6,12 +6,14 @@ NOT_BETTER and NOT_WORSE the shifted evidence of `assay.stats.shifted`.
 Invariant: the chance to promote what is not better is at most `alpha`, however often anyone looks; verdict and interval
 never disagree. Conditions: questions in an order fixed before the first result and folded in that order, independent of
 each other (clusters: `ClusterLooks`), a candidate that does not change, errors counted as wrong answers.
-Proved by `tests/oracles/test_sequential.py` and `tests/properties/test_sequential_properties.py`.
+Proved by `tests/oracles/test_horizon.py`, `test_trinomial.py`, and `tests/properties/test_sequential_properties.py`.
 """
 
 from collections.abc import Collection, Mapping
 from math import ceil, inf, log, nextafter
 from typing import Any, Self
+
+import numpy as np
 
 from assay.stats.estimate import Evidence
 from assay.stats.horizon import calibrate, log_e, p_value
@@ -73,7 +75,7 @@ class SequentialBinary:
 
         Raises `ValueError` for anything but -1, 0 and 1.
         """
-        if isinstance(d, bool) or d not in (-1, 0, 1):
+        if isinstance(d, bool | np.bool_) or d not in (-1, 0, 1):
             raise ValueError(f"a result is -1 (lost), 0 (tied) or 1 (won), not {d!r}")
         if self.over:
             return self.verdict

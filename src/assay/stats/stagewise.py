@@ -17,7 +17,7 @@ Proved by enumeration of all paths, by coverage and by bias in `tests/oracles/te
 """
 
 from functools import lru_cache
-from math import log, nextafter
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from assay.stats.horizon import Boundary, Floats, first_passages, steps
 
 _SHARES = 48  # values of D tried; the chance varies by a factor of two over ten of them
 _HALVINGS = 40
+_JUST_ABOVE = 1e-12  # the limit of a promotion at the last moment: above 0, and by nothing one could show
 _PAID = 50  # the nuisance costs alpha/50
 
 
@@ -51,7 +52,7 @@ def promoted_low(boundary: Boundary, n: int, wins: int, losses: int) -> float:
         low, high = np.where(rejected, edge, low), np.where(rejected, high, edge)
     # Where no win share makes it likely enough, that D has no difference to keep.
     kept = np.where(high < 1, low * shares, np.inf)
-    return max(float(kept.min()), nextafter(0.0, 1.0))
+    return max(float(kept.min()), _JUST_ABOVE)
 
 
 def _as_extreme(

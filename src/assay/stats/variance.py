@@ -177,10 +177,10 @@ class Advice:
     words: tuple[str, ...]
 
 
-def advise(components: Components, *, answer_cost: float = 1.0, judge_cost: float = 1.0) -> Advice:
+def advise(components: Components, *, answer_cost: float = 1.0, judge_cost: float = 1.0, unit: str = "calls") -> Advice:
     """What to buy: twice the questions (from new clusters, or from those at hand), resamples or judgements.
 
-    Costs are those of one answer and one judgement, in any unit; a pair of answers takes two of each. The gain of a
+    Costs are those of one answer and one judgement, in `unit`; a pair of answers takes two of each. The gain of a
     purchase is the precision (1/variance) it adds per unit of cost. What the table could not tell apart is not offered.
     """
     now = components.standard_error()
@@ -206,10 +206,10 @@ def advise(components: Components, *, answer_cost: float = 1.0, judge_cost: floa
     )
     words = [f"The standard error is {now:.4f}."]
     words += [
-        f"Twice the {bought.what}: {bought.standard_error:.4f}, for {bought.cost:,.10g} more." for bought in purchases
+        f"Twice the {some.what}: {some.standard_error:.4f}, for {some.cost:,.10g} more {unit}." for some in purchases
     ]
     best = purchases[0]
-    words.append(f"Best per call: {best.what}." if best.gain > 0 else "Nothing to buy: the differences do not vary.")
+    words.append(f"Best buy: {best.what}." if best.gain > 0 else "Nothing to buy: the differences do not vary.")
     return Advice(now, tuple(purchases), tuple(words))
 
 

@@ -15,6 +15,7 @@ from assay.evals.answer_metrics import (
 from assay.evals.case import Case
 from assay.evals.output import Cited, Output
 from assay.evals.scorer import Gold, Scorer
+from assay.evals.similarity import chrf, rouge_l
 from assay.models.scripted import ScriptedEmbedder
 
 ANSWERABLE = Case("1", "Where?", answers=("Paris", "the city of Paris"))
@@ -137,3 +138,8 @@ async def test_declining_where_it_should_and_answering_where_it_could():
     assert await values(scorer, ANSWERABLE, Output(text="x")) == {"answered_when_it_could": 1}
     assert await values(scorer, UNANSWERABLE, DECLINED) == {"declined_when_it_should": 1}
     assert await values(scorer, UNANSWERABLE, Output(text="x")) == {"declined_when_it_should": 0}
+
+
+@pytest.mark.parametrize("text", ["within thirty days", "a", "ab", "1142", "The iron bridge of Marlow was opened in 1832."])
+def test_an_answer_that_is_the_reference_scores_exactly_1(text):
+    assert (chrf(text, text), rouge_l(text, text)) == (1.0, 1.0)

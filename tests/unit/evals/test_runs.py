@@ -296,3 +296,28 @@ def test_an_attempt_that_ended_has_nothing_to_take_over(sqlite_database: Databas
     with runs.start(spec()) as second:
         assert second.totals.paid_calls == 1
         assert not second.paid_before(first.attempt, 2)
+
+
+def test_the_means_of_a_run_count_what_failed_as_nothing(sqlite_database: Database) -> None:
+    """One of four failed, then is tried again with success: .75, then 1."""
+    runs = Runs(sqlite_database)
+    with runs.start(spec()) as first:
+        for ordinal in range(3):
+            first.add(result(ordinal), Tally())
+        first.add(result(3, value=0.0, error="timed_out: slow"), Tally())
+    assert runs.get(first.id).means == {"exact_match": 0.75}
+    with runs.start(spec()) as second:
+        second.add(result(3, value=0.0, error="timed_out: slow"), Tally())
+        assert second.standing.means() == {"exact_match": 0.75}
+        second.add(result(3), Tally())
+        second.add(result(4, value=None), Tally())
+    record = runs.get(first.id)
+    assert (record.results, record.failed, record.means) == (5, 1, {"exact_match": 0.8})
+
+
+def test_a_finished_run_has_the_means_of_its_scoreboard(sqlite_database: Database) -> None:
+    runs = Runs(sqlite_database)
+    with runs.start(spec()) as live:
+        live.add(result(0), Tally())
+        live.finish("done", {"metrics": {"exact_match": {"value": 0.25}}})
+    assert runs.get(live.id).means == {"exact_match": 0.25}

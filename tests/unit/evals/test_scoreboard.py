@@ -306,3 +306,14 @@ def test_memory_is_under_a_kilobyte_a_case():
     assert peak < 1_000 * 30_000
     assert found.metrics["em"].n == 30_000
     assert found.metrics["f1"].clusters == 3_334
+
+
+def test_what_was_asked_for_and_is_not_there_is_said_and_nothing_else_is_shown():
+    sure = [row(n, {"exact_match": 1.0}, confidence=0.5) for n in range(5)]
+    assert list(scoreboard(sure, metrics=["exact_match"]).metrics) == ["exact_match"]
+    assert list(scoreboard(sure, metrics=["aurc", "exact_match"]).metrics) == ["aurc", "exact_match"]
+    unsure = scoreboard([row(n, {"exact_match": 1.0}) for n in range(5)], metrics=["exact_match", "recall@5", "aurc"])
+    assert unsure.notes[1:] == (
+        "No aurc: the answers have no confidence.",
+        "No recall@5: no case or no answer has what it is computed from.",
+    )

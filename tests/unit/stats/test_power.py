@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.stats import paired_interval
+from assay.stats import detectable, paired_interval, sample_size
 from assay.stats.power import cases_needed, detectable_effect, detectable_from
 
 
@@ -36,3 +36,28 @@ def test_an_effect_of_the_detectable_size_shows_four_times_in_five():
 
     effect = np.median([detectable_from(drawn(0.0)) for _ in range(50)])
     assert np.mean([drawn(effect).low > 0 for _ in range(1_000)]) == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(50, (11, 14, 18)), (100, (8, 10, 12)), (200, (5.6, 7.0, 8.8)), (1_000, (2.5, 3.1, 3.9))]
+)
+def test_what_a_number_of_questions_can_see_in_points(n, expected):
+    found = [100 * detectable(n, disc=disc, two_sided=False) for disc in (0.10, 0.16, 0.25)]
+    assert found == pytest.approx(expected, abs=0.5 if n <= 100 else 0.06)
+
+
+def test_pairing_needs_501_questions_where_disagreement_is_known():
+    assert sample_size(0.05, variance=0.1587 + 0.001, two_sided=True) == pytest.approx(501, abs=2)
+    assert sample_size(0.05, disc=0.162) == sample_size(0.05, variance=0.162 - 0.0025)
+
+
+def test_planning_refuses_what_cannot_be():
+    for settings in ({}, {"variance": 0.1, "disc": 0.1}):
+        with pytest.raises(ValueError, match="give either"):
+            sample_size(0.05, **settings)
+        with pytest.raises(ValueError, match="give either"):
+            detectable(100, **settings)
+    with pytest.raises(ValueError, match="cannot be"):
+        sample_size(0.2, disc=0.1)
+    with pytest.raises(ValueError, match="share above 1"):
+        detectable(100, disc=1.5)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from assay.answers.outcome import Answer, Citation, Declined, Outcome
 from assay.app.scripted import FETCHING, READY
-from assay.app.service import DocumentRow, IngestStatus, ModelStatus, SettingInForce
+from assay.app.service import DocumentRow, IngestStatus, ModelStatus, ReleaseStatus, SettingInForce
 from assay.app.web import frame, tables
 from assay.app.web.answer import body_markup, question_markup, short_name, spoken, status_markup
 from assay.app.web.conversation import Failure, Turn
@@ -94,6 +94,7 @@ def all_markups(text: str) -> list[Markup]:
         tables.problem_markup(text, text),
         tables.command_markup(text, text),
         frame.state_markup(models, status),
+        tables.release_markup(ReleaseStatus(text, text, problem=text, is_exact=False)),
     ]
 
 
@@ -177,3 +178,14 @@ def test_a_failed_model_is_said_before_anything_else() -> None:
     failed = ModelStatus("chat", "m", "failed", "no file")
     assert "A model failed" in frame.state_markup([*FETCHING, failed], IngestStatus("running"))
     assert frame.state_markup(READY, IngestStatus()) == ""
+    assert "A release failed" in frame.state_markup(READY, IngestStatus(), ReleaseStatus(problem="no model"))
+
+
+def test_a_release_says_what_put_it_there() -> None:
+    assert "Fixed when the server started" in tables.release_markup(None)
+    assert "PROMOTE" in tables.release_markup(ReleaseStatus("0123456789", "PROMOTE"))
+    marked = tables.release_markup(ReleaseStatus("0123456789", "WORSE", without_evidence=True))
+    assert "without evidence" in marked
+    assert "WORSE" not in marked
+    assert "what serves is not" in tables.release_markup(ReleaseStatus("0123456789", "PROMOTE", is_exact=False))
+    assert "no model" in tables.release_markup(ReleaseStatus(problem="no model"))

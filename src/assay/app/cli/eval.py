@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from assay.evals.runs import RunRecord
     from assay.evals.scoreboard import Scoreboard
 
+LONG_SECONDS = 60.0
 STOPPED_BY_BUDGET = 3
 """The exit code of a run that a budget stopped: finished honestly, but not whole."""
 
@@ -214,7 +215,9 @@ def _list_metrics(*, as_json: bool) -> None:
 
 
 class EvalBar:
-    """Progress of an evaluation on stderr with running scores and spend; silent where stderr is no terminal."""
+    """Progress of an evaluation on stderr with running scores and spend; where stderr is no terminal, one line says
+    after the first cases how long it takes, if that is long.
+    """
 
     def __init__(self, total: int) -> None:
         from rich.progress import (
@@ -237,6 +240,7 @@ class EvalBar:
             *columns, console=output.error_console(), transient=True, disable=not sys.stderr.isatty()
         )
         self._task = self._progress.add_task("measuring", total=total, standing="", left="")
+        self._said = False
         self.run_id = ""
 
     def __enter__(self) -> "EvalBar":
@@ -253,6 +257,10 @@ class EvalBar:
     def __call__(self, progress: "Progress") -> None:
         """Show how far it is."""
         self.run_id = progress.run_id
+        left = progress.remaining_seconds
+        if self._progress.disable and not self._said and left is not None and left >= LONG_SECONDS:
+            self._said = True
+            output.note(f"{progress.done:,} of {progress.total:,} done, {_left(progress)}")
         self._progress.update(
             self._task,
             completed=progress.done,

@@ -32,22 +32,25 @@ def command(
 ) -> int:
     """Read, cut and embed files and folders.
 
-    Unchanged documents cost nothing; files that are gone lose their passages, but a whole folder that is gone or
+    They are cut and embedded as the live release says, where there is one; --set holds over it. Unchanged documents
+    cost nothing; files that are gone lose their passages, but a whole folder that is gone or
     empty is refused: it may only be renamed or not mounted. Exits 1 when a file failed.
     """
     from assay.app.cli.options import filter_from, settings_from
     from assay.app.cli.session import IngestBar, watching_models, with_workspace
+    from assay.app.live import serving
     from assay.errors import Interrupted
 
     where = filter_from((), metadata)
     kept = dict(where.metadata) if where else {}
 
     async def work(workspace: "Workspace") -> "IngestReport":
-        await watching_models(workspace, workspace.embedder())
-        with IngestBar() as bar:
-            return await workspace.ingest(
-                paths, groups=groups, metadata=kept, remove_missing=remove_missing, progress=bar
-            )
+        async with serving(workspace) as live:
+            await watching_models(live, live.embedder())
+            with IngestBar() as bar:
+                return await live.ingest(
+                    paths, groups=groups, metadata=kept, remove_missing=remove_missing, progress=bar
+                )
 
     try:
         report = with_workspace(settings_from(assignments), work)

@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "judge": "Check a judge against people's labels.",
     "prompts": "Prompts by name and version, and what changed.",
     "try": "Is a change better than what serves? Stops as soon as it is known.",
+    "gate": "Stop a build that makes answers worse than a margin.",
     "decisions": "What was decided and on what evidence; check one again.",
     "compare": "Did my change help? Compare two result files of any tool.",
     "promote": "Serve what a verdict supports; without one, say why.",

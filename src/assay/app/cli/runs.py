@@ -185,7 +185,8 @@ def print_records(records: "list[RunRecord]") -> None:
     # Lines and not a table: a table would cut the columns to the 80 of a pipe.
     rows = [("run", "when", "status", "done", "score", "cases", "system")]
     for record in records:
-        score = next((f"{name} {record.means[name]:.3f}" for name in HEADLINE if name in record.means), "")
+        names = HEADLINE if record.shown is None else record.shown
+        score = next((f"{name} {record.means[name]:.3f}" for name in names if name in record.means), "")
         when = iso(record.created_ns)[:16].replace("T", " ")
         done = f"{record.results:,}/{record.spec.cases * record.spec.replicas:,}"
         cases = output.on_one_line(record.spec.set_name or record.spec.set_digest[:8])

@@ -16,7 +16,9 @@ from assay.app.cli.options import set_option
 def command(paths: tuple[Path, ...], host: str | None, port: int | None, assignments: tuple[str, ...]) -> int:
     """Serve PATHS (files and folders) as a cited assistant: a page, an OpenAI endpoint and an API.
 
-    Without a path it serves what the workspace holds. It watches nothing: assay ingest takes in changes.
+    Without a path it serves what the workspace holds. Documents are not watched: assay ingest takes in changes. The
+    live release is: assay promote and assay rollback switch what serves without dropping a request. --set and variables
+    hold over the release, and it says so.
     """
     from assay.app.cli.options import settings_from
     from assay.app.cli.serving import serve

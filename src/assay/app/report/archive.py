@@ -92,7 +92,7 @@ class Archive:
                 if known is not None and known[0] == state:
                     self._indexes.move_to_end(run.id)
                     return known[1]
-            made = RunIndex(self.cases_of(run), self.runs.results(run.id))
+            made = RunIndex(self.cases_of(run), self.runs.results(run.id), metrics=run.shown)
             with self._lock:
                 self._indexes[run.id] = state, made
                 self._indexes.move_to_end(run.id)

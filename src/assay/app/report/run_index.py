@@ -53,13 +53,15 @@ class Standing:
 
 
 class RunIndex:
-    """The cases of one run, by their ordinals in `cases`."""
+    """The cases of one run, by their ordinals in `cases`; on its board the `metrics` asked for (None: all)."""
 
-    def __init__(self, cases: Sequence[Case], results: Iterable[Result]) -> None:
+    def __init__(
+        self, cases: Sequence[Case], results: Iterable[Result], *, metrics: Sequence[str] | None = None
+    ) -> None:
         self.cases = cases
         self.standings: dict[int, Standing] = {}
         self.columns = Columns(rows_of(self._noted(results), cases))
-        self.board: Scoreboard = scoreboard(self.columns)
+        self.board: Scoreboard = scoreboard(self.columns, metrics=metrics)
         self.worst_first = worst_first(self.columns)
         self.ordinals = {cases[ordinal].id: ordinal for ordinal in self.standings}
         self._outcomes = Counter(standing.outcome for standing in self.standings.values())

@@ -61,7 +61,9 @@ def run_view(
     """The view of a run on `cases`, its set in order. Reads the results once, and those of the shown cases again."""
     columns = Columns(rows_of(runs.results(run.id), cases))
     ordinals = worst_first(columns)[:most_cases]
-    return RunView(run, scoreboard(columns), _case_views(runs, run, cases, ordinals, gold_of), history)
+    return RunView(
+        run, scoreboard(columns, metrics=run.shown), _case_views(runs, run, cases, ordinals, gold_of), history
+    )
 
 
 def _case_views(

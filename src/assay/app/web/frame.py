@@ -5,7 +5,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from assay.app.service import IngestStatus, ModelStatus
+from assay.app.service import IngestStatus, ModelStatus, ReleaseStatus
 from assay.app.web import icons
 from assay.app.web.figures import count
 from assay.app.web.place import View
@@ -63,8 +63,12 @@ def nav_markup(section: Section) -> Markup:
     )
 
 
-def state_markup(models: Sequence[ModelStatus], ingestion: IngestStatus) -> Markup:
-    """One line on what the workspace is busy with; empty when everything is ready."""
+def state_markup(
+    models: Sequence[ModelStatus], ingestion: IngestStatus, release: ReleaseStatus | None = None
+) -> Markup:
+    """One line on what the workspace is busy with, or fails at; empty when everything is ready."""
+    if release is not None and release.problem:
+        return _state("bad", icons.BAD, "A release failed")
     if any(model.state == "failed" for model in models):
         return _state("bad", icons.BAD, "A model failed")
     loading = [model for model in models if model.state in ("loading", "waiting")]

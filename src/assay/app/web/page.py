@@ -80,7 +80,7 @@ class Page:
             Block(frame.FILTER, "filter-slot")
             self._list = Block(tables.LOADING, "card flush")
         with self._views["settings"], ui.element("div").classes("lane wide"):
-            Block(Markup('<h1>Settings in force</h1><p class="muted">Fixed when the server started.</p>'), "page-head")
+            self._release = Block(tables.release_markup(self._service.release()), "page-head")
             self._models = Block(classes="card")
             self._settings = Block(classes="stack")
         with self._views["trace"], ui.element("div").classes("lane wide"):
@@ -127,8 +127,7 @@ class Page:
         if place.view == "documents" and moved:
             await self._show_list()
         elif place.view == "settings":
-            self._models.show(tables.models_markup(self._service.models()))
-            self._settings.show(tables.settings_markup(self._service.settings_in_force()))
+            self._show_settings()
         elif place.view == "trace":
             await self._show_trace(place.trace_id)
         if moved:
@@ -154,11 +153,16 @@ class Page:
             is_due = time.monotonic() - self._listed_at > RELIST_SECONDS
             if self._place.view == "documents" and (is_due or ingestion.state != "running"):
                 await self._show_list()
-        self._state.show(frame.state_markup(models, ingestion))
+        self._state.show(frame.state_markup(models, ingestion, self._service.release()))
         self._chat.show_extent(self._extent)
         self._chat.tick()
         if self._place.view == "settings":
-            self._models.show(tables.models_markup(models))
+            self._show_settings()
+
+    def _show_settings(self) -> None:
+        self._release.show(tables.release_markup(self._service.release()))
+        self._models.show(tables.models_markup(self._service.models()))
+        self._settings.show(tables.settings_markup(self._service.settings_in_force()))
 
     async def _show_list(self) -> None:
         try:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from assay.app.service import DocumentRow, Extent, IngestStatus, ModelStatus, SettingInForce, State
+from assay.app.service import DocumentRow, Extent, IngestStatus, ModelStatus, ReleaseStatus, SettingInForce, State
 from assay.app.web import icons
 from assay.app.web.figures import count, size
 from assay.app.web.place import Spot
@@ -150,6 +150,28 @@ def _model(model: ModelStatus) -> Markup:
         '<span class="model-name"><bdi>{}</bdi><span class="faint">{}</span></span>'
         '<span class="tag {}">{}{}</span>{}</li>'
     ).format(_ROLES[model.role], model.name, model.detail, kind, icon, word, progress)
+
+
+def release_markup(release: ReleaseStatus | None) -> Markup:
+    """Where the settings come from: the live release and the verdict that put it there, or that there is none."""
+    if release is None:
+        return Markup('<h1>Settings in force</h1><p class="muted">Fixed when the server started.</p>')
+    out = Markup("<h1>Settings in force</h1>")
+    if release.id:
+        stands = (
+            Markup('<span class="tag warn">{}without evidence</span>').format(icons.WARN)
+            if release.without_evidence
+            else Markup('<span class="tag good">{}{}</span>').format(icons.GOOD, release.verdict)
+        )
+        out += Markup('<p class="muted">Release <code>{}</code> {}</p>').format(release.id[:8], stands)
+    if not release.is_exact:
+        out += Markup(
+            '<p class="muted">Flags or variables of this server hold over the release: what serves is not what was '
+            "released.</p>"
+        )
+    if release.problem:
+        out += Markup('<div class="notice bad">{}<div><p>{}</p></div></div>').format(icons.BAD, release.problem)
+    return out
 
 
 def settings_markup(settings: Sequence[SettingInForce]) -> Markup:
