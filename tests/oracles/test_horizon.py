@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from assay.stats.horizon import Boundary, calibrate, log_e, p_value
+from assay.stats.horizon import Boundary, calibrate, log_e, log_e_now, p_value
 from binary_streams import NULL_DISAGREEMENT, Rule, exact_horizon, naive_t, promoted, wins_and_losses
 
 MOST_WRONG = 0.0545  # alpha = .05 with three standard errors of 20,000 runs
@@ -139,3 +139,11 @@ def test_broken_builds_exceed_the_error_rate(broken: Rule):
 def test_the_same_bet_placed_before_the_answer_keeps_the_error_rate():
     wrong = promoted(bet_before_seeing, runs=4_000, n=400, difference=0.0, disagreement=NULL_DISAGREEMENT)
     assert wrong <= MOST_WRONG
+
+
+def test_the_evidence_of_one_pair_of_counts_is_that_of_arrays():
+    rng = np.random.default_rng(2)
+    for wins, losses in rng.integers(0, 600, (200, 2)).tolist():
+        for a in (0.5, 2.0, 5.0):
+            one, many = log_e_now(wins, losses, a), float(log_e(wins, losses, a=a))
+            assert one == many or abs(one - many) < 1e-9

@@ -17,9 +17,10 @@ def figure_lines(outcome: Mapping[str, Any]) -> list[str]:
             "difference",
             f"{_points(difference['value'])} ({_points(difference['low'])} to {_points(difference['high'])})",
         ),
-        ("plain mean", f"{_points(difference['raw'])}, which a stop at a high point flatters"),
         ("questions", f"{outcome['n']:,}: {outcome['wins']:,} won, {outcome['losses']:,} lost, {ties:,} tied"),
     ]
+    if outcome.get("support") != "HUMAN-CALIBRATED":
+        rows.insert(1, ("plain mean", f"{_points(difference['raw'])}, which a stop at a high point flatters"))
     if outcome.get("clusters") is not None:
         rows.append(("clusters", f"{outcome['clusters']:,}"))
     if outcome.get("failures"):

@@ -11,7 +11,7 @@ The statistic is a martingale to 1e-9, and the chances equal enumeration of all 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from math import inf, lgamma, log
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,17 @@ def log_e(wins: ArrayLike, losses: ArrayLike, *, a: float = 5.0) -> Any:
     with np.errstate(divide="ignore"):
         above = np.log(betainc(a + second, a + first, 0.5))
     return (first + second + 1) * log(2) + betaln(a + first, a + second) - betaln(a, a) + above
+
+
+def log_e_now(wins: int, losses: int, a: float) -> float:
+    """`log_e` of one pair of counts, in two microseconds rather than ten."""
+    from scipy.special import betainc
+
+    log_beta = lgamma(a + wins) + lgamma(a + losses) - lgamma(2 * a + wins + losses)
+    above = float(betainc(a + losses, a + wins, 0.5))
+    if above == 0:
+        return -inf
+    return (wins + losses + 1) * log(2) + log_beta - 2 * lgamma(a) + lgamma(2 * a) + log(above)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ def p_value(peak: float, horizon: int, a: float) -> float:
     """One-sided p-value that stays valid however often it is looked at: the chance, at a win share of 1/2, that the
     evidence reaches `peak` (its highest ln E so far) within the horizon; 1.0 while there is none.
     """
-    return min(1.0, reached(first_passages(_boundary(peak - 1e-12, horizon, a)))) if peak > 0 else 1.0  # rounding
+    # A hair for rounding: counts that differ are further apart than that.
+    return min(1.0, reached(first_passages(_boundary(peak - 1e-9, horizon, a)))) if peak > 0 else 1.0
 
 
 def reached(hits: Floats) -> float:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from assay.stats.estimate import Evidence
-from assay.stats.horizon import calibrate, log_e, p_value
+from assay.stats.horizon import calibrate, log_e_now, p_value
 from assay.stats.planning import Forecast, forecast, questions_expected
 from assay.stats.rule import BinaryRule
 from assay.stats.shifted import log_e_shifted, lower_limit
@@ -82,7 +82,8 @@ class SequentialBinary:
         self.n += 1
         if d > 0:
             self.wins += 1
-            self._peak = max(self._peak, float(log_e(self.wins, self.losses, a=self.rule.a)))
+            if self.wins > self.losses:
+                self._peak = max(self._peak, log_e_now(self.wins, self.losses, self.rule.a))
         elif d < 0:
             self.losses += 1
         self._look(int(d))
@@ -97,7 +98,7 @@ class SequentialBinary:
         raw = (self.wins - self.losses) / self.n if self.n else 0.0
         return Evidence(
             verdict=self.verdict,
-            value=self._value(),
+            value=min(max(self._value(), low), high),  # binds at levels above .2 only
             low=low,
             high=high,
             raw=raw,

@@ -88,6 +88,18 @@ def test_a_cluster_under_another_name_is_not_fresh(database: Database) -> None:
         joined.chosen()
 
 
+def test_a_case_of_a_spent_season_makes_no_cluster_of_a_fresh_one(database: Database) -> None:
+    store = SplitStore(database)
+    store.split("s", cases_of(0, 40))
+    EvidenceBudget(database).take("s", 1, "a")
+    both = store.split("s", cases_of(0, 80))
+    spent, fresh = both.chosen(1).cases[0], both.chosen(2).cases[0]
+    joined = [replace(case, cluster="joined") if case in (spent, fresh) else case for case in cases_of(0, 80)]
+    assert {spent.id, fresh.id} <= ids(store.split("s", joined).chosen(1).cases)
+    moved = [replace(case, cluster=fresh.cluster) if case == spent else case for case in cases_of(0, 80)]
+    assert spent.id in ids(store.split("s", moved).chosen(1).cases)
+
+
 def test_a_case_that_was_dev_stays_dev_wherever_it_goes(database: Database) -> None:
     store, cases = SplitStore(database), cases_of(0, 40)
     split = store.split("s", cases)

@@ -140,6 +140,6 @@ async def test_declining_where_it_should_and_answering_where_it_could():
     assert await values(scorer, UNANSWERABLE, Output(text="x")) == {"declined_when_it_should": 0}
 
 
-@pytest.mark.parametrize("text", ["within thirty days", "a", "ab", "1142", "The iron bridge of Marlow was opened in 1832."])
+@pytest.mark.parametrize("text", ["within thirty days", "a", "ab", "1142", "The iron bridge of Marlow."])
 def test_an_answer_that_is_the_reference_scores_exactly_1(text):
     assert (chrf(text, text), rouge_l(text, text)) == (1.0, 1.0)

@@ -31,8 +31,8 @@ async def test_a_speed_is_that_of_the_call_just_made() -> None:
     model = ScriptedChat(lambda _: "one two " * 40, delay_seconds=0.02)
     speed = await speed_of(model)
     assert speed is not None
-    assert 20 < speed.written < 55
-    assert 3_000 < speed.read < 30_000
+    assert 5 < speed.written < 55
+    assert 500 < speed.read < 30_000
     assert len(model.requests) == 1
 
 

@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "prompts": "Prompts by name and version, and what changed.",
     "try": "Is a change better than what serves? Stops as soon as it is known.",
     "gate": "Stop a build that makes answers worse than a margin.",
+    "label": "Label the answers that tell the most about a decision.",
     "decisions": "What was decided and on what evidence; check one again.",
     "compare": "Did my change help? Compare two result files of any tool.",
     "promote": "Serve what a verdict supports; without one, say why.",
