@@ -1,4 +1,4 @@
-"""Streams of paired differences of known truth, and the rules that people use on them, for whole arrays of runs at once.
+"""Streams of paired differences of known truth, and the rules people use on them, for whole arrays of runs at once.
 
 The sizes are those of XQuAD's articles (every second by title) and paragraphs. `article_effects` makes clusters whose
 questions share an effect: a cluster's difference is normal around the truth with standard deviation `spread`.

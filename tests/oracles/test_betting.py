@@ -8,13 +8,13 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from evidence_streams import ever_promoted, ever_significant
 
 from assay.stats.betting import BettingTest
 from assay.stats.finite import FiniteSetTest
 from assay.stats.stopped import Rule, forecast_stops, simulate, stage_wise_mean
 from assay.stats.verdict import Verdict
 from assay.stats.wealth import Wealth, log_growth, log_mixture, payoffs
+from evidence_streams import ever_promoted, ever_significant
 
 NO_LOWER_SIDE = 1e-9
 
@@ -110,7 +110,9 @@ def test_a_hopeless_candidate_is_dropped_soon() -> None:
     )
     assert np.median(worse.n) <= 135
     assert np.median(worst.n) <= 72
-    good = simulate(right_or_wrong(0.05, 0.162), Rule(alpha=NO_LOWER_SIDE, below=0.05), steps=800, streams=2_000, seed=6)
+    good = simulate(
+        right_or_wrong(0.05, 0.162), Rule(alpha=NO_LOWER_SIDE, below=0.05), steps=800, streams=2_000, seed=6
+    )
     assert (good.side == -1).mean() <= 0.05
 
 

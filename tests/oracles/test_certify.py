@@ -65,6 +65,15 @@ def test_a_start_chosen_by_errors_breaks_the_promise():
     assert chosen > 0.12
 
 
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.01, 0.05), (0.05, 0.05), (0.05, 0.2)])
+def test_a_threshold_passes_exactly_up_to_delta(epsilon, delta):
+    n = 2_000
+    most = int(scipy_stats.binom.ppf(delta, n, epsilon)) - 1
+    assert scipy_stats.binom.cdf(most, n, epsilon) <= delta < scipy_stats.binom.cdf(most + 1, n, epsilon)
+    assert certify([1.0], [n], [most], epsilon, delta).on
+    assert not certify([1.0], [n], [most + 1], epsilon, delta).on
+
+
 def test_p_and_the_upper_limit_are_the_binomials():
     result = certify([3, 2, 1], [120, 150, 400], [0, 1, 9], 0.05)
     for step in result.steps:

@@ -13,7 +13,7 @@ from scipy.special import bdtrc
 from assay.decisions.evidence_budget import EvidenceBudget
 from assay.ledger.database import Database
 
-WORLDS, CHANGES, QUESTIONS = 120, 30, 200
+WORLDS, CHANGES, QUESTIONS = 100, 30, 200
 ALPHA = 0.05
 
 Take = Callable[[int, int], float]

@@ -217,6 +217,18 @@ def test_a_good_judge_saves_labels_while_somebody_watches():
     assert labels_needed(0.95) <= 0.8 * labels_needed(0.95, use_judge=False)
 
 
+def test_the_judge_is_trusted_by_earlier_labels_only():
+    """A14: a weight that has seen the label it is used with would make the bets unfair."""
+    rng, test, expected = np.random.default_rng(7), LabelledBetting(0.1, 1e-9, beta=1e-9), []
+    for _ in range(40):
+        d, j = rng.integers(-1, 2, 2)
+        weight = test.weight
+        test.update(d, j)
+        expected.append(weight * 0.1 + d - weight * j)
+        assert test.raw == pytest.approx(np.mean(expected))
+    assert test.weight > 0
+
+
 def test_the_betting_estimate_is_the_pool_whatever_the_judge_says():
     rng = np.random.default_rng(6)
     outcomes = pairs(rng, 2_000)

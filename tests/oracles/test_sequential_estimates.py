@@ -55,7 +55,6 @@ def test_the_plain_mean_is_inflated_at_a_promotion_and_the_estimate_is_hardly(di
     raw = (stops.wins - stops.losses) / stops.n
     where = zip(stops.n.tolist(), stops.wins.tolist(), stops.losses.tolist(), strict=True)
     value = np.array([unbiased(boundary, *counts, ended=False) for counts in where])
-    print(chance @ raw / chance.sum(), chance @ value / chance.sum())
     assert chance @ raw / chance.sum() == pytest.approx(raw_reads, abs=0.003)
     assert chance @ value / chance.sum() == pytest.approx(value_reads, abs=0.003)
 

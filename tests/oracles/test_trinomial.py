@@ -22,7 +22,7 @@ RULES = {
     "margin": {**EAGER, "margin": 0.3},
     "both": {**EAGER, "smallest": 0.3, "margin": 0.3},
     "going on": {**EAGER, "smallest": 0.3, "margin": 0.3, "go_on_after": {Verdict.NOT_WORSE, Verdict.NOT_BETTER}},
-    "horizon of one": {**EAGER, "horizon": 1, "alpha": 0.6},
+    "horizon of one": {**EAGER, "horizon": 1},
 }
 TRUTHS = [(0.0, 0.4), (0.3, 0.5), (-0.3, 0.5), (0.2, 0.9), (0.35, 0.35), (-0.6, 1.0)]
 
@@ -153,7 +153,6 @@ TABLE = [
 def test_power_and_expected_questions_of_the_published_table(items, disagreement, difference, power, questions):
     rule = BinaryRule(horizon=horizon_for(items, disagreement))
     found = forecast(rule, difference=difference, disagreement=disagreement, items=items)
-    print(items, disagreement, difference, round(found.power, 3), power, round(found.items, 1), questions)
     assert found.power == pytest.approx(power, abs=0.03)
     assert found.items == pytest.approx(questions, rel=0.05)
 
@@ -181,7 +180,6 @@ def test_margins_are_wrongly_claimed_no_more_often_than_stated(distance, disagre
     rule = BinaryRule(horizon=160, items=800, margin=distance, smallest=distance)
     not_worse = forecast(rule, difference=-distance, disagreement=disagreement).chances()[Verdict.NOT_WORSE]
     not_better = forecast(rule, difference=distance, disagreement=disagreement).chances()[Verdict.NOT_BETTER]
-    print(not_worse, not_better)
     assert 0.005 < not_worse <= 0.05
     assert not_better == pytest.approx(not_worse, abs=0.01)
 

@@ -23,7 +23,7 @@ def agrees(test):
         assert (evidence.high < test.smallest) == bool(shown & DOWN)
     assert test.verdict is evidence.verdict
     assert -1 <= evidence.low <= evidence.value <= evidence.high <= 1
-    assert (evidence.p_value <= test.alpha * (1 + 1e-6)) == (Verdict.PROMOTE in shown) or test.n < test.clusters
+    assert (evidence.p_value < test.alpha) == (Verdict.PROMOTE in shown)
 
 
 def clusters(rng, count):
@@ -38,7 +38,7 @@ def clusters(rng, count):
 def test_verdict_and_interval_agree_at_every_look() -> None:
     rng = np.random.default_rng(41)
     met = set()
-    for run in range(200):
+    for run in range(150):
         count = int(rng.integers(6, 30))
         margin, smallest = (None if rng.random() < 0.5 else 0.1 for _ in "ab")
         go_on_after = [Verdict.NOT_BETTER, Verdict.NOT_WORSE] if rng.random() < 0.5 else []
@@ -81,6 +81,7 @@ def test_a_test_resumes_where_it_was(seed, at) -> None:
     assert resumed.evidence() == test.evidence()
 
 
+@settings(max_examples=20)
 @given(st.lists(st.integers(-5, 5), min_size=10, max_size=10))
 def test_the_sides_mirror(sums) -> None:
     ours, theirs = ClusterLooks(clusters=10, looks=2), ClusterLooks(clusters=10, looks=2)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assay.decisions.evidence_budget import EvidenceBudget
@@ -25,8 +25,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     opened.close()
 
 
-@settings(max_examples=60)
+@settings(max_examples=400)
 @given(acts=st.lists(ACTS, min_size=2, max_size=12))
+@example([{0: "", 1: "a"}, 0, {0: "a"}, 0])  # a dev case is said to be in a confirm cluster
 def test_no_history_makes_a_seen_case_fresh(shared: Database, acts: list[dict[int, str] | str | int]) -> None:
     store, budget, name = SplitStore(shared), EvidenceBudget(shared), secrets.token_hex(8)
     ever_dev: set[str] = set()

@@ -36,7 +36,7 @@ from assay.index.ingest import IngestReport
 from assay.models.settings import ModelSettings
 
 POLL_SECONDS = 1.0
-_AGAIN_SECONDS = 15.0  # after a release could not be opened
+_AGAIN_SECONDS = 5.0  # after a release could not be opened
 _LOG = logging.getLogger(__name__)
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from assay.app.contender import Contender
+from assay.app.dev_questions import DevQuestions
 from assay.app.evaluating import Evaluation, evaluation
 from assay.app.measuring import DECISION_ORDER, Chosen, Measuring
 from assay.app.settings import SettingsInForce
@@ -50,13 +51,14 @@ class Try:
     earlier: Decision | None
     decision_id: str
     alpha_next: float
+    dev: DevQuestions
     budget_usd: float | None = None
     trial: Trial | None = None
 
-    def forecast(self) -> Forecast:
+    async def forecast(self) -> Forecast:
         """What it will take and what it can show, before anything is asked."""
-        plans = [arm.plan() for arm in self.arms]
-        return forecast(self.hypothesis, plans)
+        plans = [await arm.planned() for arm in self.arms]
+        return await asyncio.to_thread(forecast, self.hypothesis, plans)
 
     async def run(self, *, changed: Callable[[Fold], None] = lambda _fold: None) -> Decision:
         """Ask until it is decided; the decision as it stands then. Raises Conflict where somebody else is at it."""
@@ -122,6 +124,9 @@ class Try:
             hypothesis.objective == "not_worse" and outcome["quality"] == "NOT_WORSE"
         )
         await asyncio.to_thread(budget.settle, decision.id, rejected=rejected)
+        runs = await self.dev.ask(budget_usd=self.budget_usd, budget_id=decision.id)
+        if runs:
+            await asyncio.to_thread(register.update, decision.id, details={**decision.details, "dev_runs": runs})
         return await asyncio.to_thread(register.get, decision.id)
 
     def _opened(self, register: Register, budget: EvidenceBudget) -> Decision:
@@ -201,8 +206,10 @@ async def trying(
         candidate = replace(candidate, changes={**incumbent.changes, **candidate.changes})
     chosen = await asyncio.to_thread(measuring.choose, named)
     metric = metric_for(options, chosen.cases)
-    split = await asyncio.to_thread(SplitStore(database).split, chosen.name, chosen.cases, dev_share=options.dev_share)
-    ordering = ordered(split.confirm, seed=f"{chosen.name}/{split.season}")
+    store = SplitStore(database)
+    split = await asyncio.to_thread(store.split, chosen.name, chosen.cases, dev_share=options.dev_share)
+    seed = await asyncio.to_thread(store.order_seed, chosen.name, split.season)
+    ordering = ordered(split.confirm, seed=seed)
     if len(ordering.cases) < _FEWEST_ITEMS:
         raise BadInput(
             f"{chosen.name} has {len(ordering.cases)} questions to decide on; fewer than {_FEWEST_ITEMS} show nothing.",
@@ -263,6 +270,14 @@ async def trying(
             earlier=earlier,
             decision_id=earlier.id if earlier else decision_id,
             alpha_next=standing.alpha_next,
+            dev=DevQuestions(
+                measuring,
+                in_force,
+                (incumbent, candidate),
+                set_name=chosen.name,
+                cases=ordered(split.dev, seed=seed).cases[: options.dev_questions],
+                metric=metric,
+            ),
             budget_usd=budget_usd,
         )
 

@@ -9,9 +9,11 @@ Proved by `tests/unit/decisions/test_replay.py`.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from io import TextIOWrapper
 from math import isfinite, log
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,14 @@ from assay.decisions.hypothesis import Hypothesis
 from assay.decisions.order import Ordering, ordered
 from assay.decisions.rules import read_verdict, rule_for
 from assay.decisions.settings import DecisionSettings
-from assay.errors import BadInput, NotFound
+from assay.errors import BadInput
 from assay.evals.case import Case
+from assay.evals.lines import open_regular
 from assay.evals.run_spec import RunSpec
+from assay.stats.clusters import ClusterSums
 from assay.stats.horizon import calibrate
+from assay.stats.mean import adjusted_t_of
+from assay.stats.paired import FEW_DIFFERENT
 from assay.stats.shifted import gains
 from assay.stats.signflip import EXACT_UNITS, sign_patterns
 from assay.stats.verdict import Verdict
@@ -89,25 +95,24 @@ class Replays:
 def read_matrix(path: Path) -> Matrix:
     """A CSV file with a header: the item's name, then one score in [0, 1] for each arm.
 
-    Raises NotFound, or BadInput naming the line.
+    Raises NotFound, Unreadable, or BadInput naming the line.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except FileNotFoundError as error:
-        raise NotFound(f"{path} does not exist.", hint="Name a CSV file of outcomes.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path} cannot be read as CSV: {error}.", hint="Save it as UTF-8 CSV with a header.") from error
-    if len(rows) < 2 or len(rows[0]) < 3:
+    with open_regular(path, what="a file of outcomes") as file:
+        try:
+            reader = csv.reader(TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+            rows = [(reader.line_num, row) for row in reader if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise BadInput(f"{path} is not CSV: {error}.", hint="Save it as UTF-8 CSV with a header.") from error
+    if len(rows) < 2 or len(rows[0][1]) < 3:
         raise BadInput(
             f"{path} holds no outcomes of two arms.", hint="Write a header (item, arm, arm, ...) and a line an item."
         )
-    arms, items = tuple(rows[0][1:]), tuple(row[0] for row in rows[1:])
+    arms, items = tuple(rows[0][1][1:]), tuple(row[0] for _, row in rows[1:])
     for name, names in (("arm", arms), ("item", items)):
-        if len(set(names)) != len(names):
-            twice = next(one for one in names if names.count(one) > 1)
+        twice = next((one for one, count in Counter(names).items() if count > 1), None)
+        if twice is not None:
             raise BadInput(f"{path} names the {name} {twice!r} twice.", hint=f"Give every {name} a name of its own.")
-    scores = np.array([_scores(path, line, row, len(arms)) for line, row in enumerate(rows[1:], 2)])
+    scores = np.array([_scores(path, line, row, len(arms)) for line, row in rows[1:]])
     return Matrix(items, arms, scores)
 
 
@@ -258,9 +263,11 @@ def _least_ties(horizon: int, items: int, shift: float, level: float) -> Ints:
     low, high = np.full(wins.shape, -1), np.full(wins.shape, items + 1)
     while (high - low > 1).any():
         ties = (low + high) // 2
-        sums = np.stack([wins * win + losses * loss + ties * tie for win, loss, tie in gains(shift)])
-        top = sums.max(axis=0)
-        enough = top + np.log(np.exp(sums - top).mean(axis=0)) >= log(1 / level)
+        bets = gains(shift)
+        evidence = np.full(wins.shape, -np.inf)
+        for win, loss, tie in bets:
+            evidence = np.logaddexp(evidence, wins * win + losses * loss + ties * tie)
+        enough = evidence - log(len(bets)) >= log(1 / level)
         low, high = np.where(enough, low, ties), np.where(enough, ties, high)
     return high
 
@@ -297,8 +304,9 @@ def _looks(hypothesis: Hypothesis, differences: NDArray[Any]) -> Replays:
         sizes = sizes + flips[:, start:end].sum(axis=1) * unit
         signed.append((flipped.T, sizes))
     margins, shares = hypothesis.margins, [look / clusters for look in looks]
+    groups = [(sums[:, :look], np.full(look, float(unit))) for look in looks]
 
-    def struck(mean: float, side: int, level: float) -> Bools:
+    def shown(mean: float, side: int, level: float) -> Bools:
         gone, found = np.zeros((streams, len(flips)), bool), np.zeros((streams, len(looks)), bool)
         for k, (totals, cases) in enumerate(signed):
             spare = np.floor(level * shares[k] * len(flips) + _HAIR).astype(int) - gone.sum(axis=1)
@@ -308,11 +316,17 @@ def _looks(hypothesis: Hypothesis, differences: NDArray[Any]) -> Replays:
                 bound = float(np.partition(values[row], place)[place]) + _HAIR * float(cases[0])
                 gone[row] |= values[row] > bound
             found[:, k] = gone[:, 0]
-        return found
+            if mean:  # where few clusters differ, the adjusted t must agree, at the error of this look
+                step = level * (shares[k] - (shares[k - 1] if k else 0.0))
+                seen, sizes = groups[k]
+                for row in np.flatnonzero(found[:, k] & (np.count_nonzero(seen, axis=1) < FEW_DIFFERENT)):
+                    limits = adjusted_t_of(ClusterSums(seen[row], sizes), scale=1.0, alpha=min(2 * step, 0.999))
+                    found[row, k] = side * ((limits.low if side > 0 else limits.high) - mean) > 0
+        return np.asarray(np.logical_or.accumulate(found, axis=1))
 
-    promote, worse = struck(0.0, 1, hypothesis.alpha), struck(0.0, -1, hypothesis.beta)
-    not_better = struck(margins.smallest, -1, hypothesis.beta)
-    not_worse = struck(-margins.margin, 1, hypothesis.alpha)
+    promote, worse = shown(0.0, 1, hypothesis.alpha), shown(0.0, -1, hypothesis.beta)
+    not_better = shown(margins.smallest, -1, hypothesis.beta)
+    not_worse = shown(-margins.margin, 1, hypothesis.alpha)
     stop = promote | worse | not_better
     stop[:, -1] = True
     at = stop.argmax(axis=1)

@@ -32,4 +32,7 @@ class DecisionSettings(BaseModel):
         0.0, ge=0, description="largest accepted ratio of p95 latency, candidate to incumbent; 0: reported, not judged"
     )
     dev_share: float = Field(0.3, gt=0, lt=1, description="share of a set's clusters kept for looking at and tuning on")
+    dev_questions: int = Field(
+        20, ge=0, le=1000, description="dev questions both answer after a verdict, to read what changed; 0: none"
+    )
     looks: int = Field(4, ge=1, le=20, description="looks at the evidence where questions come in few clusters")

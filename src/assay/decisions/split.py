@@ -315,12 +315,14 @@ def _history(connection: Connection, set_name: str) -> dict[str, set[str]]:
 
 
 def _closed(connection: Connection, set_name: str, case_id: str) -> dict[str, int]:
-    """The confirm clusters a case is or was in, each with its season."""
+    """The confirm clusters a case is or was in, each with its season; none where it is dev already."""
     clusters = _history(connection, set_name).get(storable(case_id))
     if not clusters:
         raise NotFound(f"{set_name} has no case {case_id!r} that was split.", hint=f"Run: assay cases split {set_name}")
     places = _clusters(connection, set_name)
-    return {label: places[label].season for label in sorted(clusters) if places[label].part == "confirm"}
+    if _worst(places[label] for label in clusters).part == "dev":
+        return {}
+    return {label: places[label].season for label in sorted(clusters)}
 
 
 def _members(connection: Connection, set_name: str, clusters: Collection[str]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from assay.evals.similarity import (
 from assay.ledger.values import key_of
 from assay.models.embedder import Embedder
 
-_VERSION = 1  # counted up whenever a definition changes: cached scores of another version are not used
+_VERSION = 2  # counted up whenever a definition changes: cached scores of another version are not used
 _MARKER = re.compile(r"\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
 
 

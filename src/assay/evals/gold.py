@@ -18,7 +18,7 @@ from typing import Protocol
 from assay.errors import AssayError, BadInput, NotFound
 from assay.evals.case import Case, Evidence
 from assay.evals.faults import MOST_FAULTS, shortened
-from assay.evals.normalised import nearest, normalised, normalised_document
+from assay.evals.normalised import NormalisedText, nearest, normalised, normalised_document
 from assay.evals.output import Cited, Output, Retrieved
 from assay.evals.scorer import Gold
 
@@ -139,8 +139,8 @@ def covered(gold: Gold, passages: Sequence[Retrieved]) -> float:
 def held(gold: Gold, passage: Retrieved | Cited) -> Spans:
     """Which characters of the gold, counted from its start, the passage holds. The gold is no whole document.
 
-    By offsets where both know them. Else by words: the passage holds the quote, or its longest run of words in
-    common with it, of at least LEAST_RUN characters. A passage of another name holds nothing; one without a name may.
+    By offsets where both know them. Else by words: the passage holds the quote, or lies in it whole, or holds the
+    longest run of words in common with it, of at least LEAST_RUN characters. A passage of another name holds nothing; one without a name may.
     """
     if passage.document and not same_document(gold.document, passage.document):
         return ()
@@ -255,18 +255,26 @@ def _found(name: str, text: str, corpus: Corpus) -> tuple[str, int, int] | None:
 
 
 def _shared(quote: str, text: str) -> Spans:
-    """Characters of `quote` that `text` holds: all of them, or its longest run of words in common with it."""
+    """Characters of `quote` that `text` holds: all of them, those it stands at, or its longest run of shared words."""
     wanted, given = normalised(quote), normalised(text)
     if not wanted or not given:
         return ()
     if wanted in given:
         return ((0, len(quote)),)
+    # Where the document is at hand a short citation has offsets and counts: it must count the same where it is not.
+    inside = NormalisedText(quote).find(text)
+    if inside is not None and not any(_is_within_word(quote, place) for place in inside):
+        return (inside,)
     words, others = list(re.finditer(r"\S+", quote)), normalised(text).split()
     run = SequenceMatcher(None, [normalised(word[0]) for word in words], others, autojunk=False).find_longest_match()
     if not run.size:
         return ()
     start, end = words[run.a].start(), words[run.a + run.size - 1].end()
     return ((start, end),) if end - start >= LEAST_RUN else ()
+
+
+def _is_within_word(text: str, place: int) -> bool:
+    return 0 < place < len(text) and text[place - 1 : place + 1].isalnum()
 
 
 def _last(source: str) -> str:

@@ -32,7 +32,7 @@ from assay.ledger.values import key_of
 TOKEN_BYTES = 4
 """UTF-8 bytes counted as a token: near the mean of English, and the same for every system whatever its tokenizer."""
 
-_VERSION = 1  # counted up whenever a definition changes: cached scores of another version are not used
+_VERSION = 2  # counted up whenever a definition changes: cached scores of another version are not used
 _RANKED = ("precision", "recall", "ndcg")
 _EVIDENCE = ("evidence_recall", "evidence_coverage", "passage_efficiency")
 

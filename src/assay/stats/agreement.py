@@ -9,7 +9,7 @@ and Hardt 2025, arXiv 2410.13341, on the limits of judges). Published tables and
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from math import exp, lgamma, sqrt
+from math import exp, inf, lgamma, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from assay.stats.bootstrap import percentile_interval
 from assay.stats.clusters import Floats, as_codes, as_values
 from assay.stats.interval import Interval, z_two_sided
+from assay.stats.mean import mean_interval
 from assay.stats.rate import wilson_limits
 
 _CELLS = 4_000_000
+FEWEST_RESAMPLED, FEWEST_CLUSTERS = 100, 30
+"""Percentile limits from fewer cases, or fewer clusters of cases, are too narrow to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ def krippendorff_alpha(ratings: Sequence[Sequence[float | None]], *, graded: boo
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The table and its coefficients, each with a percentile interval over cases or whole clusters."""
+    """The table, the share of agreement with the interval of a mean, and the coefficients with percentile intervals
+    over cases or whole clusters. A coefficient that these ratings do not define is NaN, by the method "undefined"."""
 
     table: Confusion
     share: Interval
@@ -142,8 +146,12 @@ def agreement(
     draws: int = 2_000,
     seed: int = 0,
 ) -> Agreement:
-    """Everything this module can say of binary verdicts against labels. Under 100 cases or 30 clusters the percentile
-    limits are too narrow."""
+    """Everything this module can say of binary verdicts against labels.
+
+    Under 100 cases or 30 clusters the coefficients have no limits. Where both agree throughout, resampling shows no
+    spread: the coefficients then reach down to what they would be with as many errors as the share's lower limit
+    allows, laid where they cost most.
+    """
     cells = _cells(judge, human)
     if not len(cells):
         raise ValueError("there are no cases to agree on")
@@ -151,14 +159,45 @@ def agreement(
     units = cells if codes is None else _summed(cells, codes)
     drawn = _drawn(units, draws=draws, seed=seed)
     totals = cells.sum(axis=0)
+    share = mean_interval(cells[:, 0] + cells[:, 3], clusters=codes, alpha=alpha)
 
-    def interval(statistic: Callable[[Floats], NDArray[Any]]) -> Interval:
-        return percentile_interval(
-            float(statistic(totals)), statistic(drawn), n=len(units), alpha=alpha, clustered=codes is not None
-        )
+    def interval(statistic: Callable[[Floats], NDArray[Any]], *, defined: bool = True) -> Interval:
+        value, n = float(statistic(totals)), len(units)
+        if not defined:
+            return undefined(n, alpha=alpha, reason="a rating does not vary")
+        if n < (FEWEST_RESAMPLED if codes is None else FEWEST_CLUSTERS):
+            return without_limits(value, n, alpha=alpha)
+        if totals[1] + totals[2] == 0:
+            low = min(float(statistic(table)) for table in _with_errors(totals, (1 - share.low) * len(cells)))
+            return Interval(value, low, value, "implied by the agreement", n, alpha)
+        return percentile_interval(value, statistic(drawn), n=n, alpha=alpha, clustered=codes is not None)
 
+    varies = [totals[0] + totals[k] not in (0, len(cells)) for k in (1, 2)]
     table = Confusion(*(int(count) for count in totals))
-    return Agreement(table, interval(_share), interval(_kappa), interval(_ac1), interval(_phi))
+    return Agreement(
+        table, share, interval(_kappa, defined=any(varies)), interval(_ac1), interval(_phi, defined=all(varies))
+    )
+
+
+def undefined(n: int, *, alpha: float, reason: str) -> Interval:
+    """A figure that `n` units do not define."""
+    return Interval(nan, -inf, inf, "undefined", n, alpha, reason)
+
+
+def without_limits(value: float, n: int, *, alpha: float) -> Interval:
+    """A figure of too few units for limits."""
+    reason = f"fewer than {FEWEST_RESAMPLED} cases or {FEWEST_CLUSTERS} clusters: resampled limits would be too narrow"
+    return Interval(value, -inf, inf, "none", n, alpha, reason)
+
+
+def _with_errors(totals: Floats, errors: float) -> list[Floats]:
+    """The table without errors, with so many of them as false positives, as false negatives, and as half of each."""
+    tables = []
+    for wrong_good in (0.0, 0.5, 1.0):
+        missed = min(errors * (1 - wrong_good), totals[0])
+        false = min(errors * wrong_good, totals[3])
+        tables.append(totals + np.array([-missed, false, missed, -false]))
+    return tables
 
 
 def independent_difference(hits: int, n: int, other_hits: int, other_n: int, *, alpha: float = 0.05) -> Interval:

@@ -22,7 +22,7 @@ from assay.stats.signflip import EXACT_UNITS, sign_patterns
 from assay.stats.stopped import zero
 
 _ROUNDING = 1e-9  # totals closer than this share of the cases are ties
-_CELLS = 64
+_CELLS = 32
 _HALVINGS = 30
 
 
@@ -76,9 +76,18 @@ class LookFlips:
             bounds.append(bound)
         return bounds, bool(gone[0])
 
-    def p_value(self, shares: Sequence[float]) -> float:
-        """The smallest alpha, spent in these shares by the looks, at which 0 is refuted from above; at most 1."""
-        return zero(lambda alpha: self.refutes(0.0, 1, [alpha * share for share in shares]) - 0.5, 0.0, 1.0)
+    def p_value(self, alpha: float, shares: Sequence[float]) -> float:
+        """About the smallest error, spent in these shares by the looks, at which 0 is refuted from above.
+
+        At most `alpha` exactly where 0 is refuted at `alpha`; patterns struck early can make a larger error refute
+        less.
+        """
+
+        def refuted(error: float) -> bool:
+            return self.refutes(0.0, 1, [error * share for share in shares])
+
+        least, most = (0.0, alpha) if refuted(alpha) else (alpha, 1.0)
+        return zero(lambda error: refuted(error) - 0.5, least, most)
 
     def limit(self, side: int, spent: Sequence[float]) -> float:
         """The lower (side 1) or upper (-1) limit in [-1, 1]: the outermost mean that no look refutes."""

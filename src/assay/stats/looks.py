@@ -176,7 +176,7 @@ class ClusterLooks:
             method=self.kind,
             n=self.n,
             alpha=self.alpha,
-            p_value=flips.p_value([self._share(look) for look in looks]),
+            p_value=flips.p_value(self.alpha, [self._share(look) for look in looks]),
             reason=self._reason(len(looks)),
         )
 

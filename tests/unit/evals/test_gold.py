@@ -5,6 +5,7 @@ import time
 import pytest
 
 from assay.errors import BadInput, NotFound
+from assay.evals.answer_metrics import CitationScorer
 from assay.evals.case import Case, Evidence
 from assay.evals.gold import (
     Texts,
@@ -212,3 +213,14 @@ def test_an_output_from_elsewhere_is_placed_in_the_corpus():
 
 def test_normalised_text_is_that_of_its_parts():
     assert normalised(" “A” \u00a0 b\u00ad–c ") == '"A" b-c'
+
+
+@pytest.mark.parametrize(("quote", "cited"), [("within thirty days", 1.0), ("thirty", 1.0), ("thirt", 0.0), ("ninety days", 0.0)])
+async def test_a_short_citation_within_the_gold_counts_whether_its_document_is_at_hand_or_not(quote, cited):
+    case = Case("q", "When?", evidence=(Evidence("terms.md", "within thirty days after delivery"),))
+    output = Output(text="x", citations=(Cited("terms.md", quote),))
+    for corpus in (Texts({}), Texts({"terms.md": "You may return goods within thirty days after delivery."})):
+        scores = await CitationScorer().score(case, locate(output, corpus), resolve(case, corpus))
+        if quote != "thirt":  # located by its characters, as everything is there
+            assert scores["citation_precision"].value == cited
+    assert not held(Gold("terms.md", "within thirty days"), Cited("terms.md", "thirt"))

@@ -101,6 +101,8 @@ def probe_command(metric: str, judge: str | None, assignments: tuple[str, ...], 
 
 def print_report(report: "Report") -> None:
     """What the check found, for a person: the words first, then the figures they rest on."""
+    from math import isnan
+
     from rich.table import Table
 
     screen = output.console()
@@ -137,9 +139,13 @@ def print_report(report: "Report") -> None:
     if report.length is not None:
         rows.add_row("overrates long over short by", _figure(report.length.slope))
     if report.human is not None:
-        rows.add_row("kappa among people", f"{report.human.kappa:.3f}")
-    cost = "unknown" if report.cost_usd is None else f"${report.cost_usd:.4f}"
-    rows.add_row("calls and cost", f"{report.calls:,}, {cost}")
+        kappa = report.human.kappa
+        rows.add_row("kappa among people", "undefined" if isnan(kappa) else f"{kappa:.3f}")
+    for gap in report.gaps:
+        rows.add_row(f"{gap.rate}, {output.on_one_line(gap.arm)} minus the rest", f"{_figure(gap.gap)}, p {gap.p:.3f}")
+    if report.calls:
+        cost = "unknown" if report.cost_usd is None else f"${report.cost_usd:.4f}"
+        rows.add_row("calls and cost", f"{report.calls:,}, {cost}")
     screen.print(rows)
 
 
@@ -155,8 +161,10 @@ def _print_probes(report: "ProbeReport") -> None:
 
 
 def _figure(interval: "Interval") -> str:
-    from math import isfinite
+    from math import isfinite, isnan
 
-    if not (isfinite(interval.low) and isfinite(interval.high)):
-        return f"{interval.value:.3f}"
+    if isnan(interval.value):
+        return f"undefined: {interval.reason}"
+    if interval.method == "none" or not (isfinite(interval.low) and isfinite(interval.high)):
+        return f"{interval.value:.3f} (no interval)"
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

@@ -137,7 +137,7 @@ async def _run(ready: "Try", *, only_plan: bool, as_json: bool) -> int:
         output.note(f"Decided before ({ready.earlier.id[:8]}): nothing is asked and nothing spent. --again asks again.")
         _show(ready.earlier, as_json=as_json)
         return 0
-    forecast = await asyncio.to_thread(ready.forecast)
+    forecast = await ready.forecast()
     if only_plan:
         if as_json:
             output.emit_json(forecast.as_json())

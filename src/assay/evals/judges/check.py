@@ -5,7 +5,7 @@ Statistics of `assay.stats.agreement`; intervals resample whole clusters. A case
 ties have no cell in the table and are counted beside it. Words are made of the figures in `judges.verdict`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from assay.evals.judges.labels import Label
 from assay.evals.judges.report import ArmRates, ErrorGap, HumanAgreement, LengthBand, LengthBias, PositionBias, Report
 from assay.evals.judges.verdict import verdict
 from assay.stats.agreement import (
+    FEWEST_CLUSTERS,
+    FEWEST_RESAMPLED,
     agreement,
     auroc,
     cohen_kappa,
@@ -27,6 +29,8 @@ from assay.stats.agreement import (
     krippendorff_alpha,
     pearson,
     swapped_clusters,
+    undefined,
+    without_limits,
 )
 from assay.stats.bootstrap import bootstrap
 from assay.stats.interval import Interval
@@ -95,8 +99,8 @@ def check(
         kappa=table.kappa,
         ac1=table.ac1,
         phi=phi,
-        rho=bootstrap(pearson, rows.score, rows.label, clusters=rows.clusters, alpha=alpha, draws=_DRAWS),
-        auroc=bootstrap(auroc, sided.score, sided.truth, clusters=sided.clusters, alpha=alpha, draws=_DRAWS),
+        rho=_resampled(pearson, rows, rows.label, rows.score, alpha=alpha),
+        auroc=_resampled(auroc, sided, sided.truth, sided.score, alpha=alpha),
         saves=saves,
         arms=_arms(sided, alpha),
         gaps=gaps,
@@ -154,9 +158,26 @@ def _merged(label: Label) -> float:
     return label.score if label.swapped is None or label.swapped == label.score else 0.5
 
 
+def _resampled(
+    statistic: Callable[..., float], rows: _Rows, truth: NDArray[Any], score: Floats, *, alpha: float
+) -> Interval:
+    """A statistic of scores and truth; undefined where either does not vary, without limits where those would be too
+    narrow, as they are where no resample differs from another."""
+    units = len(set(rows.cluster))
+    if (truth == truth[0]).all() or (statistic is pearson and (score == score[0]).all()):
+        return undefined(units, alpha=alpha, reason="the labels or the scores do not vary")
+    value = statistic(score, truth)
+    if units < (FEWEST_RESAMPLED if rows.clusters is None else FEWEST_CLUSTERS):
+        return without_limits(value, units, alpha=alpha)
+    found = bootstrap(statistic, score, truth, clusters=rows.clusters, alpha=alpha, draws=_DRAWS)
+    return found if found.low < found.high else without_limits(value, units, alpha=alpha)
+
+
 def _arms(rows: _Rows, alpha: float) -> tuple[ArmRates, ...]:
     def rate(where: NDArray[np.bool_], right: NDArray[np.bool_]) -> Interval:
         clusters = rows.cluster[where]
+        if not where.any():
+            return undefined(0, alpha=alpha, reason="there is no such case")
         return mean_interval(right[where].astype(float), clusters=clusters, alpha=alpha)
 
     return tuple(
@@ -247,6 +268,8 @@ def _human(labels: Sequence[Label], threshold: float) -> HumanAgreement | None:
         for second in range(first + 1, people):
             both = [(row[first], row[second]) for row in rated if len(row) > second]
             a, b = (np.array(column) >= threshold for column in zip(*both, strict=True))
-            kappas.append(cohen_kappa(confusion(a, b)))
+            if len({*a, *b}) > 1:  # one verdict throughout defines none
+                kappas.append(cohen_kappa(confusion(a, b)))
     graded = any(value not in (0.0, 1.0) for row in rated for value in row)
-    return HumanAgreement(len(rated), people, float(np.mean(kappas)), krippendorff_alpha(rated, graded=graded))
+    mean = float(np.mean(kappas)) if kappas else float("nan")
+    return HumanAgreement(len(rated), people, mean, krippendorff_alpha(rated, graded=graded))

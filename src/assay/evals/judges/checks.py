@@ -28,7 +28,13 @@ class Kept:
     def summary(self) -> str:
         """One line: when, how many labels, phi with its interval."""
         day, phi = datetime.fromtimestamp(self.created_ns / 1e9, UTC).date(), self.report["phi"]
-        return f"{day}: phi {phi['value']:.2f} [{phi['low']:.2f}, {phi['high']:.2f}] on {self.report['n']} labels"
+        if phi["value"] is None:
+            told = "phi undefined"
+        elif phi["low"] is None:
+            told = f"phi {phi['value']:.2f}, no interval,"
+        else:
+            told = f"phi {phi['value']:.2f} [{phi['low']:.2f}, {phi['high']:.2f}]"
+        return f"{day}: {told} on {self.report['n']} labels"
 
 
 def save_check(database: Database, report: Report) -> str:

@@ -12,7 +12,10 @@ from assay.stats.interval import Interval
 
 @dataclass(frozen=True, slots=True)
 class ArmRates:
-    """How the judge does on one arm's answers: the share of good ones it calls good, and of bad ones it calls bad."""
+    """How the judge does on one arm's answers: the share of good ones it calls good, and of bad ones it calls bad.
+
+    NaN, by the method "undefined", where the arm has none of them.
+    """
 
     arm: str
     n: int
@@ -68,7 +71,8 @@ class LengthBias:
 
 @dataclass(frozen=True, slots=True)
 class HumanAgreement:
-    """How far people agree with each other: the ceiling. `kappa` is the mean over pairs of people."""
+    """How far people agree with each other: the ceiling. `kappa` is the mean over pairs of people, NaN
+    where none varies."""
 
     cases: int
     people: int

@@ -1,6 +1,6 @@
 """What a judge may be used for, in words: every sentence rests on a figure of the check and on a stated rule.
 
-Rules: 100 labels and 10 of the rarer kind, else nothing is said; a judge with
+Rules: 100 labels, 30 clusters and 10 of the rarer kind, else nothing is said; a judge with
 phi^2 under .2 saves at most a fifth of the labels and does not compare systems; one that errs more on one arm than on
 another does not compare them at all; and no judge alone claims quality: what it supports without fresh labels on the
 very answers is JUDGE-SUPPORTED, with them HUMAN-CALIBRATED.
@@ -8,8 +8,9 @@ very answers is JUDGE-SUPPORTED, with them HUMAN-CALIBRATED.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite, isnan
 
-from assay.stats.agreement import Confusion
+from assay.stats.agreement import FEWEST_CLUSTERS, Confusion
 from assay.stats.interval import Interval
 
 FEWEST_LABELS = 100
@@ -47,7 +48,7 @@ def verdict(
     """The uses and the sentences, the most important first."""
     uses, words = _uses(table, phi, arms, unequal, widest_gap)
     words += _biases(consistent, lean, slope)
-    if human_kappa is not None:
+    if human_kappa is not None and not isnan(human_kappa) and not isnan(kappa.value):
         reached = kappa.high >= human_kappa
         words.append(
             f"People agree with each other at kappa {human_kappa:.2f}; the judge agrees with them at {kappa.value:.2f}"
@@ -74,6 +75,10 @@ def _uses(
             f"Too few labels to say what it is good for: {table.n}, of which {rare} of the rarer kind. Label "
             f"{FEWEST_LABELS} or more, {FEWEST_RARE} of the rarer kind."
         ]
+    if not isfinite(phi.low):
+        too_few = f"Too few clusters to say what it is good for: {phi.n}. Label cases of {FEWEST_CLUSTERS} or more."
+        constant = "Do not use it: it gave one and the same verdict throughout."
+        return Uses(False, False, False), [constant if isnan(phi.value) else too_few]
     saves = phi.value**2
     if phi.low <= 0:
         how = "it contradicts people" if phi.high < 0 else "that it agrees with people beyond chance is not shown"

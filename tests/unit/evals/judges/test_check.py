@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.app.cli.judge import print_report
 from assay.errors import BadInput
 from assay.evals.judges.check import check
 from assay.evals.judges.checks import checked, last_check, save_check
@@ -288,3 +289,57 @@ def test_an_instrument_carries_its_last_check(database: Database) -> None:
     assert checked(database, instrument).last_check == kept.summary
     assert "on 300 labels" in kept.summary
     assert last_check(database, judge_key(Instrument("rubric", "m [d]", {"rubric.level": "ef"}))) is None
+
+
+def test_what_the_labels_do_not_define_is_said_to_be_undefined() -> None:
+    """One good label, judged good: there is nothing to correlate, no bad case, and no interval but of the share."""
+    report = check([Label("a", 1, score=0.9)])
+    for figure in (report.kappa, report.phi, report.rho, report.auroc, report.arms[0].specificity):
+        assert (np.isnan(figure.value), figure.method) == (True, "undefined")
+    assert report.share.low < 0.1
+    assert report.ac1.method == "none"
+    shape = report.as_json()
+    assert (shape["kappa"]["value"], shape["saves"]) == (None, None)
+
+
+@pytest.mark.parametrize("n", [2, 40])
+def test_few_labels_that_agree_have_no_zero_width_interval(n: int) -> None:
+    report = check([Label(f"c{i}", i % 2, score=0.9 if i % 2 else 0.1) for i in range(n)])
+    assert report.share.high - report.share.low > 0.05
+    for figure in (report.kappa, report.ac1, report.phi, report.rho, report.auroc):
+        assert (figure.value, figure.method) == (pytest.approx(1.0), "none")
+
+
+def test_a_judge_that_never_erred_may_still_err() -> None:
+    """200 labels: the rule of three allows an error in 54; kappa, AC1 and phi reach down as far."""
+    report = check([Label(f"c{i}", i % 2, score=0.9 if i % 2 else 0.1) for i in range(200)])
+    assert report.share.low == pytest.approx(0.981, abs=0.002)
+    for figure in (report.kappa, report.ac1, report.phi):
+        assert 0.95 < figure.low < 0.97
+    assert report.auroc.method == "none"
+    assert report.uses.rate
+
+
+def test_a_judge_with_one_verdict_and_labels_of_few_documents_say_nothing() -> None:
+    constant = check([Label(f"c{i}", i % 2, score=0.9) for i in range(200)])
+    assert "same verdict throughout" in constant.verdict[0]
+    assert (constant.kappa.value, np.isnan(constant.phi.value)) == (0.0, True)
+    few = check([Label(f"c{i}", i % 2, score=0.9 if i % 2 else 0.1, cluster=f"d{i % 5}") for i in range(200)])
+    assert "Too few clusters" in few.verdict[0]
+    assert few.phi.method == "none"
+
+
+def test_a_check_without_limits_is_named_without_them(database: Database) -> None:
+    save_check(database, check([Label("a", 1, score=0.9)], key="k"))
+    kept = last_check(database, "k")
+    assert kept is not None
+    assert kept.summary.endswith("phi undefined on 1 labels")
+
+
+def test_what_is_undefined_is_printed_so_and_arms_are_tested(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(check([Label("a", 1, score=0.9)]))
+    said = capsys.readouterr().out
+    assert "0.000" not in said
+    assert "calls and cost" not in said
+    print_report(check(labels(arms={"a": 0.9, "b": 0.7})))
+    assert "sensitivity, a minus the rest" in capsys.readouterr().out

@@ -1,0 +1,174 @@
+"""`assay try` on a user's own functions: promoted, refused, undecided; killed and resumed; labelled; released."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CASES = 400
+BOTS = """
+import hashlib, os, time
+
+def _draw(question, salt):
+    return int(hashlib.sha256(f"{salt}/{question}".encode()).hexdigest()[:8], 16) / 2**32
+
+def _answer(question, right):
+    path = os.environ.get("PAID_LOG")
+    if path:
+        with open(path, "a") as log:
+            log.write(question + "\\n")
+    time.sleep(float(os.environ.get("BOT_SECONDS", "0")))
+    return question.replace("What is ", "").rstrip("?") if right else "no idea"
+
+def base(question): return _answer(question, _draw(question, "base") < 0.6)
+def better(question): return _answer(question, _draw(question, "base") < 0.6 or _draw(question, "more") < 0.5)
+def worse(question): return _answer(question, _draw(question, "base") < 0.6 and _draw(question, "less") < 0.6)
+def equal(question):
+    flips = _draw(question, "flip") < 0.08
+    return _answer(question, (_draw(question, "base") < 0.6) != (flips and _draw(question, "way") < 0.5))
+def failing(question):
+    if _draw(question, "fail") < 0.5:
+        raise RuntimeError("out of order")
+    return better(question)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "bots.py").write_text(BOTS)
+    lines = [{"id": f"q{i}", "question": f"What is {i}?", "answers": [str(i)]} for i in range(CASES)]
+    (tmp_path / "cases.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    return tmp_path
+
+
+def assay(home: Path, *arguments: str, code: int = 0, stdin: str = "", **environ: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "assay.app.cli.main", *arguments],
+        cwd=home,
+        env=os.environ | environ,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+
+def try_(home: Path, candidate: str, *more: str, **kinds: Any) -> Any:
+    command = ["try", "--system", f"bots:{candidate}", "--against", "bots:base", "--cases", "cases.jsonl"]
+    return assay(home, *command, "--metric", "exact_match", "--json", *more, **kinds)
+
+
+def test_a_better_one_is_promoted_a_worse_one_refused_and_an_equal_one_left_open(home: Path) -> None:
+    better = try_(home, "better")
+    assert better["verdict"] == "PROMOTE"
+    assert better["promotable"]
+    assert better["difference"]["low"] > 0
+    assert better["difference"]["raw"] >= better["difference"]["value"]
+    assert better["n"] < 250
+    shared = {"verdict", "difference", "wins", "losses", "ties", "n", "clusters", "alpha", "margin", "needed", "cost"}
+    assert shared | {"latency"} <= set(better)
+    worse = try_(home, "worse")
+    assert worse["verdict"] in ("WORSE", "NOT_BETTER")
+    assert not worse["promotable"]
+    equal = try_(home, "equal", "--smallest", "0.01")
+    assert equal["verdict"] in ("UNDECIDED", "NOT_WORSE")
+    assert equal["needed"] is None or equal["needed"] >= 0
+    failing = try_(home, "failing")
+    assert failing["verdict"] in ("WORSE", "NOT_BETTER")
+    assert failing["failures"] > 0
+
+
+def test_asking_again_is_the_same_decision_and_costs_nothing(home: Path) -> None:
+    first = try_(home, "better")
+    log = home / "paid.log"
+    again = try_(home, "better", PAID_LOG=str(log))
+    assert again["decision_id"] == first["decision_id"]
+    assert not log.exists()
+    listed = assay(home, "decisions", "--json")["decisions"]
+    assert [found["decision_id"] for found in listed] == [first["decision_id"]]
+    assert assay(home, "decisions", "check", first["decision_id"], "--json")["agrees"]
+
+
+def test_later_tries_on_one_set_have_less_to_spend(home: Path) -> None:
+    alphas = [try_(home, name)["alpha"] for name in ("worse", "failing")]
+    assert alphas[0] == pytest.approx(0.025)
+    assert alphas[1] < alphas[0]
+
+
+def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(home: Path) -> None:
+    log = home / "paid.log"
+    command = ["try", "--system", "bots:equal", "--against", "bots:base", "--cases", "cases.jsonl"]
+    command += ["--metric", "exact_match", "--json", "--smallest", "0.01"]
+    environ = os.environ | {"PAID_LOG": str(log), "BOT_SECONDS": "0.02"}
+    for paid in (60, 180):
+        attempt = subprocess.Popen(
+            [sys.executable, "-m", "assay.app.cli.main", *command],
+            cwd=home,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while (len(log.read_text().splitlines()) if log.exists() else 0) < paid and time.monotonic() < deadline:
+            time.sleep(0.01)
+        attempt.kill()
+        attempt.wait()
+    done = assay(home, *command, PAID_LOG=str(log))
+    asked = log.read_text().splitlines()
+    # At most what was in flight at each kill is asked again: 8 questions of each side, twice.
+    assert len(asked) - len(set(asked)) * 2 <= 2 * 2 * 8 + len(set(asked))
+    assert len(assay(home, "decisions", "--json")["decisions"]) == 1
+    assert assay(home, "decisions", "check", done["decision_id"], "--json")["agrees"]
+    whole = home / "whole"
+    whole.mkdir()
+    for name in ("bots.py", "cases.jsonl"):
+        (whole / name).write_text((home / name).read_text())
+
+
+def test_an_edited_candidate_starts_over(home: Path) -> None:
+    first = try_(home, "better")
+    (home / "bots.py").write_text(BOTS.replace('"more") < 0.5', '"more") < 0.6'))
+    second = try_(home, "better")
+    assert second["decision_id"] != first["decision_id"]
+    assert second["hypothesis_digest"] != first["hypothesis_digest"]
+
+
+def test_labels_change_what_a_verdict_may_claim(home: Path) -> None:
+    decision = try_(home, "better")["decision_id"]
+    done = assay(home, "label", decision, "--labels", "30", "--json", stdin="n\n" * 30)
+    assert done["support"] == "HUMAN-CALIBRATED"
+    assert done["verdict"] != "PROMOTE"
+    shown = assay(home, "decisions", "show", decision, "--json")
+    assert shown["judged_quality"] == "PROMOTE"
+    assert not shown["promotable"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["try"], "no change to try"),
+        (["try", "--system", "bots:base", "--against", "bots:base", "--cases", "cases.jsonl"], "nothing to try"),
+        (["try", "--system", "bots:nobody", "--against", "bots:base", "--cases", "cases.jsonl"], "nobody"),
+        (["try", "--set", "index.kk=3", "--cases", "cases.jsonl"], "index.kk"),
+        (["try", "--system", "bots:better", "--against", "bots:base", "--cases", "few.jsonl"], "few"),
+        (["decisions", "show", "abc"], "no decision"),
+        (["label"], "no finished decision"),
+    ],
+)
+def test_what_cannot_be_tried_says_why(home: Path, arguments: list[str], said: str) -> None:
+    (home / "few.jsonl").write_text('{"id": "1", "question": "What is 1?", "answers": ["1"]}\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "assay.app.cli.main", *arguments], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode >= 64
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
