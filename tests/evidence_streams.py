@@ -65,10 +65,10 @@ def ever_past_horizon(differences, *, horizon, alpha=0.05):
     return ((wins >= bounds[np.minimum(differ, horizon)]) & (differ <= horizon)).any(axis=1)
 
 
-def promoted_at_looks(sums, sizes, looks, *, alpha=0.05, draws=1_000):
+def promoted_at_looks(sums, sizes, looks, *, alpha=0.05, spending=1.0, draws=1_000):
     """At which of the looks each run is promoted by flipping whole clusters; as many as there are looks if at none."""
     clusters = sums.shape[1]
-    spent = [alpha * look / clusters for look in looks]
+    spent = [alpha * (look / clusters) ** spending for look in looks]
     when = np.full(len(sums), len(looks))
     for run, (total, size) in enumerate(zip(sums, sizes, strict=True)):
         flips = look_flips(ClusterSums(total, size), looks, planned=clusters, draws=draws, seed=run)

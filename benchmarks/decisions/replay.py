@@ -257,8 +257,8 @@ def main() -> None:
     hypothesis = hypothesis_of(matrix, matrix.ordered("any"))
     first = next(iter(found))
     print(
-        f"{len(matrix.arms)} arms, {len(matrix.items)} items, {len(pairs.gaps)} ordered pairs, {arguments.seeds} orders; "
-        f"rule {hypothesis.rule}, horizon {hypothesis.horizon}, smallest {hypothesis.margins.smallest}, "
+        f"{len(matrix.arms)} arms, {len(matrix.items)} items, {len(pairs.gaps)} ordered pairs, "
+        f"{arguments.seeds} orders; rule {hypothesis.rule}, horizon {hypothesis.horizon}, smallest {hypothesis.margins.smallest}, "
         f"margin {hypothesis.margins.margin}"
     )
     sizes = [int(pairs.inside(low, high).sum()) for _, low, high in BINS]

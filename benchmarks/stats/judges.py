@@ -5,9 +5,10 @@
 LLMBar (Zeng et al. 2024): recorded verdicts of six judges in both orders against people's preference. The difference of
 two answers is +1 or -1 by people, and +1, 0 (the verdict did not survive swapping) or -1 by the judge. SummEval (Fabbri
 et al. 2021): is a summary consistent by three experts, and the score of judges that need no model: the share of its
-words, and of its word pairs, that the article has; for differences, two of the 16 systems on the same articles. Cases are
-drawn with replacement from the real ones, so the truth is their mean; gain is the ratio of variances to as many labels
-without a judge. Draws treat the cases of one article as independent, as the formulas do.
+words, and of its word pairs, that the article has; for differences, two of the 16 systems on the same articles. Cases
+are drawn with replacement from the real ones, so the truth is their mean; gain is the ratio of variances to as many
+labels without a judge. A fifth of the labels of a difference goes by spreads of .5, .25, .5, the rest by those of the
+first. Draws treat the cases of one article as independent, as the formulas do.
 """
 
 import argparse
@@ -17,13 +18,14 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assay.stats import neyman, ppi_difference, ppi_rate, strata
+from assay.stats import Stratum, neyman, ppi_difference, ppi_rate, strata
 from assay.stats.agreement import pearson
 from assay.stats.clusters import Floats
 
@@ -37,12 +39,11 @@ def llmbar(prompt: str) -> Iterator[tuple[str, Floats, Floats]]:
     """Per judge: people's differences and the judge's."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     sign = {"1": 1.0, "2": -1.0}
+    both = ("winner_orig_order", "winner_swapped_order_mapped_back")
     with (DATA / "llmbar" / "recorded_judge_verdicts.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["subset"].startswith("LLMBar/") and row["method"] == prompt:
-                orders = [
-                    sign.get(row[name], 0.0) for name in ("winner_orig_order", "winner_swapped_order_mapped_back")
-                ]
+                orders = [sign.get(row[order], 0.0) for order in both]
                 found[row["evaluator"]].append((sign[row["gold"]], sum(orders) / 2))
     for judge, rows in sorted(found.items()):
         people, scores = np.array(rows).T
@@ -93,18 +94,27 @@ def difference_line(name: str, people: Floats, judge: Floats, labels: int, runs:
     for run in range(runs):
         picks = rng.integers(0, len(people), POOL)
         d, j = people[picks], judge[picks]
-        places = [np.flatnonzero(np.sign(j) == sign) for sign in (-1, 0, 1)]
-        sizes = [len(some) for some in places]
-        counts = neyman(np.array(sizes) / POOL, PILOT, labels, 8, sizes=sizes)
-        chosen = np.concatenate([rng.permutation(some)[:count] for some, count in zip(places, counts, strict=True)])
-        result = ppi_difference(strata(j, {int(place): d[place] for place in chosen}))
-        found[run], alone[run] = result.value, rng.choice(d, labels, replace=False).mean()
+        order = [rng.permutation(np.flatnonzero(np.sign(j) == sign)) for sign in (-1, 0, 1)]
+        first = labelled(order, d, j, PILOT, labels // 5, (0, 0, 0))
+        some = labelled(order, d, j, [s.spread for s in first], labels, [len(s.labels) for s in first])
+        result = ppi_difference(some)
+        found[run], alone[run] = result.value, rng.choice(d, result.n, replace=False).mean()
         held += result.low <= truth <= result.high
         by_judge += abs(j.mean() - truth) <= 1.96 * j.std() / np.sqrt(POOL)
     return (
         f"{name:44} difference {truth:+.3f}  rho {pearson(people, judge):.2f}  gain {alone.var() / found.var():.2f}"
         f"  coverage {held / runs:.3f}  judge alone {by_judge / runs:.3f}"
     )
+
+
+def labelled(
+    order: list[NDArray[np.intp]], d: Floats, j: Floats, sds: Sequence[float], total: int, least: Sequence[int]
+) -> tuple[Stratum, ...]:
+    """The first cases of every stratum's order labelled, as many as Neyman says and at least as many as before."""
+    sizes = [len(places) for places in order]
+    counts = neyman(np.array(sizes) / len(d), sds, total, 8, sizes=sizes)
+    chosen = [places[: max(count, most)] for places, count, most in zip(order, counts, least, strict=True)]
+    return strata(j, {int(place): d[place] for places in chosen for place in places})
 
 
 def main(runs: int, labels: int, seed: int) -> None:

@@ -14,14 +14,13 @@ import numpy as np
 from scipy.special import betaln, xlog1py, xlogy
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from binary_streams import exact_horizon, naive_t, promoted, wins_and_losses
-
 from assay.stats.horizon import calibrate, first_passages, log_e
 from assay.stats.planning import forecast, horizon_for
 from assay.stats.rule import BinaryRule
 from assay.stats.sequential import SequentialBinary
 from assay.stats.stagewise import promoted_low, unbiased
 from assay.stats.verdict import Verdict
+from binary_streams import exact_horizon, naive_t, promoted, wins_and_losses
 
 
 def peeking_mcnemar(x):
@@ -169,9 +168,8 @@ def speed():
         test.evidence()
         middle = perf_counter()
         test.plan(0.05, 0.16)
-        print(
-            f"  {options}: evidence at {test.n} {1e3 * (middle - start):.0f} ms, plan {1e3 * (perf_counter() - middle):.0f} ms"
-        )
+        spent = 1e3 * (middle - start), 1e3 * (perf_counter() - middle)
+        print(f"  {options}: evidence at {test.n} {spent[0]:.0f} ms, plan {spent[1]:.0f} ms")
 
 
 PARTS = {part.__name__: part for part in (errors, power, estimates, limits, speed)}

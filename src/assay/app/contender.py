@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assay.answers.prompt import instructions_prompt
 from assay.app.measuring import Measuring
+from assay.app.released import under
 from assay.app.settings import SettingsInForce, read_settings_file
 from assay.decisions.releases import Releases
-from assay.decisions.served import Served
+from assay.decisions.served import ROOMS
 from assay.errors import BadInput
-
-RELEASED = ("documents", "index", "models", "answers")
-"""The rooms whose settings change an answer."""
+from assay.ledger.values import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,23 @@ class Contender:
     system: str | None = None
     system_settings: Mapping[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, served: Served, in_force: SettingsInForce) -> "Contender":
-        """What a release serves, as changes to the settings in force."""
-        if served.system is not None:
-            return cls(system=served.system, system_settings=served.changes)
-        now = {key: value for key, value, _origin, _description in in_force.rows()}
-        return cls(changes={key: value for key, value in served.values().items() if now.get(key) != value})
-
     def in_force(self, base: SettingsInForce) -> SettingsInForce:
         """`base` with the changes."""
         return base.changed(self.changes) if self.changes else base
 
+    def keys(self, in_force: SettingsInForce) -> set[str]:
+        """What names it where something was tuned (see `decisions.tuned`): its settings, and its own instructions."""
+        shape = self.as_json(in_force)
+        found = {key_of("design", {"system": shape["system"], "with": shape["system_settings"], "rooms": shape["all"]})}
+        told = self.in_force(in_force).settings.answers.instructions
+        if self.system is None and told:
+            found.add(instructions_prompt(told).digest)
+        return found
+
     def as_json(self, in_force: SettingsInForce) -> dict[str, Any]:
         """As a decision keeps it, so that it can be run and released again."""
         settings = self.in_force(in_force).settings
-        rooms = {name: getattr(settings, name).model_dump(mode="json") for name in RELEASED}
+        rooms = {name: getattr(settings, name).model_dump(mode="json") for name in ROOMS}
         return {
             "system": self.system,
             "system_settings": dict(self.system_settings),
@@ -71,11 +72,18 @@ def _is_system_file(path: Path) -> bool:
         return False
 
 
-def serving(measuring: Measuring, in_force: SettingsInForce, against: str | None) -> Contender:
-    """The incumbent: a system named by `--against`, else the live release, else the settings in force."""
+def serving(
+    measuring: Measuring, in_force: SettingsInForce, against: str | None = None
+) -> tuple[Contender, SettingsInForce]:
+    """The incumbent and the settings it stands on: `--against`, else the live release, else the settings in force.
+
+    A change of Assay's own settings is a change of what is live, whatever the settings file says.
+    """
+    releases = Releases(measuring.workspace.database)
+    base = under(in_force, releases.live_own(), strictly=True)
     if against is not None:
-        return contender(against, assignments={}, system_settings={})
-    live = Releases(measuring.workspace.database).live()
-    if live is None:
-        return Contender()
-    return Contender.of(live.served, in_force)
+        return contender(against, assignments={}, system_settings={}), base
+    live = releases.live()
+    if live is not None and not live.served.is_own:
+        return Contender(system=live.served.system, system_settings=live.served.changes), base
+    return Contender(), base

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from assay.evals.gold import source_named
+from assay.evals.gold import same_document, source_named
 from assay.index.store import Store
 
 _TEXTS_REMEMBERED = 64
@@ -21,6 +21,11 @@ class StoredCorpus:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a document that is `name` or whose path ends in it; several are some."""
+        ends = self._by_end.get(name.rsplit("/", 1)[-1], ())
+        return name in self._ids or any(same_document(source, name) for source in ends)
 
     def find(self, name: str) -> tuple[str, str] | None:
         """Source and text of the document that is `name` or whose path ends in it. Raises BadInput for several."""

@@ -41,6 +41,7 @@ from assay.evals.scorer import Gold, Scorer
 from assay.evals.system import System
 from assay.evals.systems.own import OwnSystem
 from assay.evals.systems.parse import OwnSettings, parse_system
+from assay.evals.systems.probe import FEWEST_ASKED
 from assay.evals.systems.subject import code_version, subject_of
 from assay.evals.timing import Passages, Rehearsal, Work
 from assay.gateway.budget import Budget
@@ -199,7 +200,8 @@ async def evaluation(
             workspace = await stack.enter_async_context(measuring.workspace.variant(unretried(_read(found.path))))
         elif found is not None:
             stack.push_async_callback(found.aclose)
-            known = await settled(measuring, found, chosen.cases[0].question, may_ask=budget_usd is None)
+            questions = [case.question for case in chosen.cases[:FEWEST_ASKED]]
+            known = await settled(measuring, found, questions, may_ask=budget_usd is None)
             foreign = Located(known, corpus, state=measuring.workspace.corpus_state())
 
         async def made(budget: Budget | None, run_id: str | None = None) -> Evaluation:

@@ -1,13 +1,14 @@
 """A system that is not Assay's own, made fit to be measured here: its passages located, its kind settled."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from assay.app.measuring import Measuring
 from assay.evals.gold import Corpus, locate
 from assay.evals.output import Output
 from assay.evals.system import System
-from assay.evals.systems.probe import probe
+from assay.evals.systems.probe import settled as settled_by_asking
 from assay.evals.systems.subject import subject_of
 from assay.ledger.values import key_of
 
@@ -51,8 +52,11 @@ class _OfKind:
         await self._system.aclose()
 
 
-async def settled(measuring: Measuring, system: System, question: str, *, may_ask: bool) -> System:
-    """The system with a kind that is certain. It is asked once for that, and never again while it is what it is."""
+async def settled(measuring: Measuring, system: System, questions: Sequence[str], *, may_ask: bool) -> System:
+    """The system with a kind that is certain. It is asked for that, and never again while it is what it is.
+
+    Raises its first failure where it fails on all of the first few questions.
+    """
     if not getattr(system, "undecided", False):
         return system
     key = key_of("kind", {"identity": getattr(system, "identity", system.name)})
@@ -61,7 +65,7 @@ async def settled(measuring: Measuring, system: System, question: str, *, may_as
         return _OfKind(system, known)
     if not may_ask:  # asking once to see what it gives would be outside the budget
         return system
-    asked = await probe(system, question)
+    asked = await settled_by_asking(system, questions)
     measuring.values.put(key, "kind", asked.kind)
     await asyncio.to_thread(measuring.values.flush)
     return asked

@@ -8,6 +8,7 @@ from typing import Any
 from assay.app.contender import Contender, contender, serving
 from assay.app.evaluating import evaluation
 from assay.app.measuring import Chosen, Measuring
+from assay.app.released import under
 from assay.app.settings import SettingsInForce
 from assay.decisions.declare import metric_for
 from assay.decisions.gate import Called
@@ -75,7 +76,7 @@ async def _side(
     record = _run(measuring, named)
     if record is not None:
         return _scored(measuring, record, metric), f"{record.spec.system} ({record.id[:8]})"
-    made = _release(measuring, in_force, named)
+    made, in_force = await asyncio.to_thread(_release, measuring, in_force, named)
     return await _asked(measuring, in_force, made, chosen, metric, budget_usd=budget_usd, note=note)
 
 
@@ -120,10 +121,11 @@ def _run(measuring: Measuring, named: str) -> RunRecord | None:
         return None
 
 
-def _release(measuring: Measuring, in_force: SettingsInForce, named: str) -> Contender:
+def _release(measuring: Measuring, in_force: SettingsInForce, named: str) -> tuple[Contender, SettingsInForce]:
+    """A release to be measured, and the settings it stands on."""
     releases = Releases(measuring.workspace.database)
     if named == "live":
-        return serving(measuring, in_force, None)
+        return serving(measuring, in_force)
     try:
         found = releases.get(named)
     except (NotFound, BadInput):
@@ -131,7 +133,9 @@ def _release(measuring: Measuring, in_force: SettingsInForce, named: str) -> Con
             f"{named} is neither a file, nor a run, nor a release.",
             hint="Name a JSONL file, a run of `assay runs`, a release of `assay releases`, or live.",
         ) from None
-    return Contender.of(found.served, in_force)
+    if found.served.is_own:
+        return Contender(), under(in_force, found, strictly=True)
+    return Contender(system=found.served.system, system_settings=found.served.changes), in_force
 
 
 def _scored(measuring: Measuring, record: RunRecord, metric: str) -> list[Scored]:

@@ -1,6 +1,7 @@
 """Cases, runs and prompts of one workspace, and what is read back of them for people."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from assay.app.report.library import Library
 from assay.app.report.page import write_report
 from assay.app.report.view import RunView, run_view
 from assay.app.wiring import Workspace
-from assay.errors import NotFound
+from assay.errors import BadInput, NotFound
 from assay.evals.case import Case
-from assay.evals.cases import CaseStore, read_cases
+from assay.evals.cases import DECISION_ORDER, LIMITED, CaseStore, read_cases
 from assay.evals.columns import rows_of
 from assay.evals.diff import Diff, diff
 from assay.evals.history import history
@@ -26,10 +27,6 @@ from assay.evals.runs import RunRecord, Runs
 from assay.evals.scoreboard import Scoreboard, scoreboard
 from assay.ledger.values import Values
 from assay.models.prompt import Prompt
-
-_LIMITED = "the first of a set"  # the origin of sets that are the beginning of another
-DECISION_ORDER = "the order of a decision"
-"""The origin of sets that hold another's cases in the order of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,12 @@ class Measuring:
         """The cases of a JSONL file; evidence that its document does not hold is a fault of its line."""
         return read_cases(path, corpus=StoredCorpus(self.workspace.store))
 
+    def absent_documents(self, cases: Sequence[Case]) -> list[str]:
+        """Documents that evidence names and this workspace does not hold; none where it holds no document at all."""
+        corpus = StoredCorpus(self.workspace.store)
+        named = dict.fromkeys(piece.document for case in cases for piece in case.evidence)
+        return [name for name in named if len(corpus) and not corpus.holds(name)]
+
     def choose(self, named: str | None, *, limit: int | None = None) -> Chosen:
         """The cases of a file, of a set by name or digest, or of the newest set where none is named.
 
@@ -67,7 +70,7 @@ class Measuring:
         first so many: a set of its own. Raises NotFound where there are none.
         """
         if named is None:
-            sets = [found for found in self.cases.names() if found.origin not in (_LIMITED, DECISION_ORDER)]
+            sets = self.cases.names()
             if not sets:
                 raise NotFound(
                     "There are no cases in this workspace.",
@@ -76,13 +79,21 @@ class Measuring:
             named = max(sets, key=lambda found: found.created_ns).name
         path = Path(named)
         if path.suffix.lower() == ".jsonl" or path.is_file():
+            _check_is_ours(path)
             name, cases, origin = path.stem, self.read(path), path.name
         else:
-            name, cases, origin = named, self.cases.load(named), ""
+            name, cases, origin = named, self._loaded(named), ""
         if limit is not None and limit < len(cases):
-            name, cases, origin = f"{name}, first {limit}", cases[:limit], _LIMITED
+            name, cases, origin = f"{name}, first {limit}", cases[:limit], LIMITED
         digest = self.cases.save(name, cases, origin) if origin else self.cases.digest(named)
         return Chosen(name, digest, cases)
+
+    def _loaded(self, named: str) -> list[Case]:
+        try:
+            return self.cases.load(named)
+        except NotFound:
+            _check_is_ours(Path(named))
+            raise
 
     def save_part(self, name: str, cases: Sequence[Case]) -> str:
         """Keep a part of a set, in this order, under `name`; its digest. Such sets are never the newest."""
@@ -168,6 +179,25 @@ class Measuring:
     def results(self, record: RunRecord) -> Iterator[Result]:
         """The results of a run, in order."""
         return self.runs.results(record.id)
+
+
+def _check_is_ours(path: Path) -> None:
+    """Raise BadInput where a path holds cases in a shape that is imported first, saying how."""
+    kind = None
+    if path.is_dir() and (path / "queries.jsonl").is_file():
+        kind = "beir", "a set in the BEIR layout"
+    elif path.suffix.lower() in (".csv", ".tsv"):
+        kind = "csv", "a table"
+    elif path.suffix.lower() == ".json" and path.is_file():
+        with path.open("rb") as file:
+            start = file.read(4_096)
+        if b'"data"' in start and b'"paragraphs"' in start:
+            kind = "squad", "a set in SQuAD's format"
+    if kind is not None:
+        raise BadInput(
+            f"{path} is {kind[1]}, which is imported first.",
+            hint=f"Run `assay cases import {kind[0]} {shlex.quote(str(path))}`, then measure on the set it names.",
+        )
 
 
 @asynccontextmanager

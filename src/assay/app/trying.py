@@ -15,7 +15,7 @@ from typing import Any
 from assay.app.contender import Contender
 from assay.app.dev_questions import DevQuestions
 from assay.app.evaluating import Evaluation, evaluation
-from assay.app.measuring import DECISION_ORDER, Chosen, Measuring
+from assay.app.measuring import Chosen, Measuring
 from assay.app.settings import SettingsInForce
 from assay.decisions.compare import Scored, compare
 from assay.decisions.comparison import Comparison
@@ -30,7 +30,9 @@ from assay.decisions.register import Decision, Register, Support
 from assay.decisions.rules import rule_for
 from assay.decisions.split import SplitStore
 from assay.decisions.trial import Trial
+from assay.decisions.tuned import TunedOn
 from assay.errors import BadInput, Conflict
+from assay.evals.cases import DECISION_ORDER
 from assay.evals.metrics import JUDGED
 from assay.ledger.claim import claimed, is_claimed
 
@@ -209,7 +211,14 @@ async def trying(
     store = SplitStore(database)
     split = await asyncio.to_thread(store.split, chosen.name, chosen.cases, dev_share=options.dev_share)
     seed = await asyncio.to_thread(store.order_seed, chosen.name, split.season)
-    ordering = ordered(split.confirm, seed=seed)
+    keys = candidate.keys(in_force)
+    untouched = await asyncio.to_thread(TunedOn(database).untouched, keys, chosen.name, split.confirm)
+    if len(untouched) < len(split.confirm) and len(untouched) < _FEWEST_ITEMS:
+        raise BadInput(
+            f"The candidate was tuned on the questions of {chosen.name}, so they cannot certify it.",
+            hint="Decide on questions it has not seen: add cases to the set.",
+        )
+    ordering = ordered(untouched, seed=seed)
     if len(ordering.cases) < _FEWEST_ITEMS:
         raise BadInput(
             f"{chosen.name} has {len(ordering.cases)} questions to decide on; fewer than {_FEWEST_ITEMS} show nothing.",

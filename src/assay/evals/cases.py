@@ -27,8 +27,15 @@ from assay.evals.tables import case_member, case_name, case_row, case_set
 from assay.index.insertion import insert_ignoring, storable
 from assay.ledger.database import Database
 
+LIMITED = "the first of a set"
+DECISION_ORDER = "the order of a decision"
+DERIVED = (LIMITED, DECISION_ORDER)
+"""The origins of sets that hold cases of another set, made on the way: they are loaded by name, but nobody is offered
+them."""
+
 _AT_ONCE = 2_000
 _SHORTEST_PREFIX = 6
+_FIRST = re.compile(r", first \d+$")
 _HEX = re.compile(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}")
 
 
@@ -114,8 +121,10 @@ class CaseStore:
     def save(self, name: str, cases: Sequence[Case], origin: str) -> str:
         """Keep a set and make it the newest version of `name`; its digest. A set already there is not kept twice.
 
-        Raises BadInput for a set without cases, one that repeats an id, and a name that could be a digest.
+        Raises BadInput for a set without cases, one that repeats an id, and a name that could be a digest, a path or a
+        derived set's.
         """
+        _check_name(name, origin)
         _check_set(name, cases)
         digests = [case.digest for case in cases]
         digest = digest_of(digests)
@@ -181,7 +190,8 @@ class CaseStore:
                 raise BadInput(f"Several sets begin with {name_or_digest}.", hint="Write more of the digest.")
             if found:
                 return found[0]
-            names = connection.execute(sa.select(case_name.c.name).distinct().order_by(case_name.c.name).limit(8))
+            query = sa.select(case_name.c.name).where(case_name.c.origin.not_in(DERIVED))
+            names = connection.execute(query.distinct().order_by(case_name.c.name).limit(8))
             known = ", ".join(names.scalars())
         raise NotFound(
             f"There is no set of cases {name_or_digest}.",
@@ -189,10 +199,10 @@ class CaseStore:
         )
 
     def names(self) -> list[CaseSet]:
-        """The newest version of every named set, by name."""
+        """The newest version of every named set that is not derived from another, by name."""
         newest: dict[str, CaseSet] = {}
         with self._database.read() as connection:
-            for row in connection.execute(_VERSIONS):
+            for row in connection.execute(_VERSIONS.where(case_name.c.origin.not_in(DERIVED))):
                 newest.setdefault(row.name, _case_set(row))
         return [newest[name] for name in sorted(newest)]
 
@@ -241,6 +251,16 @@ def _case(row: Mapping[str, Any]) -> Case:
         tags=tuple(row.get("tags", ())),
         cluster=row.get("cluster", ""),
     )
+
+
+def _check_name(name: str, origin: str) -> None:
+    """A name must be one to type: no path, no flag, no file, and not that of a derived set."""
+    if origin in DERIVED:
+        return
+    if "/" in name or "\\" in name or name[:1] in (".", "-") or name.lower().endswith(".jsonl"):
+        raise BadInput(f"{name} could be a path or a flag, not the name of a set.", hint="Name it without / and a dot.")
+    if _FIRST.search(name):
+        raise BadInput(f"{name} is what the first cases of a set are called.", hint="Use another name.")
 
 
 def _check_set(name: str, cases: Sequence[Case]) -> None:

@@ -27,9 +27,10 @@ class TooMany(Exception):
 
 @dataclass(slots=True)
 class Faults:
-    """The faults of the file or table called `name`."""
+    """The faults of the file or table called `name`, whose lines should look like `example`."""
 
     name: str
+    example: str = '{"id": "q1", "question": "..."}'
     found: list[Fault] = field(default_factory=list)
 
     def add(self, line: int, what: str, hint: str) -> None:

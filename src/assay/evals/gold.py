@@ -140,7 +140,8 @@ def held(gold: Gold, passage: Retrieved | Cited) -> Spans:
     """Which characters of the gold, counted from its start, the passage holds. The gold is no whole document.
 
     By offsets where both know them. Else by words: the passage holds the quote, or lies in it whole, or holds the
-    longest run of words in common with it, of at least LEAST_RUN characters. A passage of another name holds nothing; one without a name may.
+    longest run of words in common with it, of at least LEAST_RUN characters. A passage of another name holds nothing;
+    one without a name may.
     """
     if passage.document and not same_document(gold.document, passage.document):
         return ()

@@ -98,7 +98,7 @@ def _format_of(path: Path) -> Format:
 
 
 def _read_lines(path: Path) -> list[ForeignScore]:
-    faults = Faults(str(path))
+    faults = Faults(str(path), example=_EXAMPLE)
     scores: list[ForeignScore] = []
     with open_regular(path, what="a file of scores") as file:
         try:

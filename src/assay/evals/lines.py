@@ -15,8 +15,6 @@ from assay.evals.faults import Faults, TooMany, shortened
 LONGEST_LINE = 4 * 1024 * 1024
 """Bytes of one line. A case quotes evidence, it does not carry documents."""
 
-_ONE_OBJECT = 'Write one JSON object per line, such as {"id": "q1", "question": "..."}.'
-
 
 class Refused(ValueError):
     """A value that JSON readers differ on: a repeated key, NaN, half a character."""
@@ -42,7 +40,7 @@ def json_objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[int, dict[str
     """The number and object of each line that is not blank; any other line is a fault. Raises TooMany to end early."""
     for number, text in text_lines(file, faults):
         if text.strip():
-            found = _object(text, number, faults)
+            found = _object(text.rstrip(), number, faults)
             if found is not None:
                 yield number, found
 
@@ -72,20 +70,21 @@ def text_lines(file: BinaryIO, faults: Faults) -> Iterator[tuple[int, str]]:
 
 
 def _object(text: str, number: int, faults: Faults) -> dict[str, Any] | None:
+    one_object = f"Write one JSON object per line, such as {faults.example}."
     try:
         found = json.loads(text, object_pairs_hook=_object_of, parse_constant=_constant)
     except json.JSONDecodeError as error:
-        hint = "Write one JSON object per line; jq -c '.[]' does it." if text.lstrip()[:1] == "[" else _ONE_OBJECT
+        hint = "Write one JSON object per line; jq -c '.[]' does it." if text.lstrip()[:1] == "[" else one_object
         faults.add(number, f"is not JSON ({error.msg}, column {error.colno}): {shortened(text)}", hint)
         return None
     except Refused as error:
         faults.add(number, str(error), "Write each key once, and numbers as numbers.")
         return None
     except (ValueError, RecursionError):
-        faults.add(number, f"is not JSON we can read: {shortened(text)}", _ONE_OBJECT)
+        faults.add(number, f"is not JSON we can read: {shortened(text)}", one_object)
         return None
     if not isinstance(found, dict):
-        hint = "Write one JSON object per line; jq -c '.[]' does it." if isinstance(found, list) else _ONE_OBJECT
+        hint = "Write one JSON object per line; jq -c '.[]' does it." if isinstance(found, list) else one_object
         faults.add(number, f"is not a JSON object: {shortened(text)}", hint)
         return None
     if "\\u" in text and _has_surrogate(found):

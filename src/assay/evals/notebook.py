@@ -37,7 +37,7 @@ from assay.evals.scorer import Gold, Scorer
 from assay.evals.system import System
 from assay.evals.systems.callables import CallableSystem
 from assay.evals.systems.parse import OwnSettings, parse_system
-from assay.evals.systems.probe import settled
+from assay.evals.systems.probe import FEWEST_ASKED, settled
 from assay.ledger.database import open_database, sqlite_url
 from assay.ledger.values import Values
 from assay.models.chat import ChatModel
@@ -163,7 +163,7 @@ def measure(
 
     async def work() -> Measurement:
         try:
-            named = await settled(made, chosen[0].question)
+            named = await settled(made, [case.question for case in chosen[:FEWEST_ASKED]])
             scorers, shown = _scorers(metrics, named, chosen, judge=judge, embedder=embedder, criterion=criterion)
             gold = _gold(chosen, documents)
             with _kept(home) as (runs, values, sets):

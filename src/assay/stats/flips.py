@@ -141,7 +141,9 @@ def stage_wise_centre(
     bounds = []
     for side, point, shares in ((1, above, spent.above), (-1, below, spent.below)):
         spread = np.sqrt(np.maximum(powers - 2 * point * mixed + point**2 * squares, 1e-300))
-        bounds.append(np.array(flips.struck(point, side, shares)) / spread)
+        # The observed did not stop before, also where few clusters that differ asked for more than this bound.
+        passed = side * (flips.sums[:, 0] - point * cases)
+        bounds.append(np.maximum(flips.struck(point, side, shares), passed) / spread)
     observed = float(flips.sums[-1, 0])
 
     def excess(mean: float) -> float:

@@ -99,6 +99,11 @@ class Stratum:
     size: int
     labels: tuple[float, ...] = ()
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of its labels as far as they tell, for the next `neyman`; 1 without any."""
+        return sqrt(_spread(as_values(self.labels))) if self.labels else 1.0
+
 
 def strata(judge: Sequence[float] | NDArray[Any], labels: Mapping[int, float]) -> tuple[Stratum, ...]:
     """Three strata by the sign of the judge's difference (candidate minus incumbent): worse, equal, better.
@@ -127,7 +132,8 @@ def neyman(
 
     One label at a time goes where w·sd/sqrt(n(n+1)) is largest, which is the best allocation in whole numbers (Wright
     2012, The American Statistician 66:217). Sums to `total` unless the sizes are too small; a total below the floors is
-    shared evenly. Before any labels, sds of .5, .25, .5 for worse, equal, better serve.
+    shared evenly. Before any labels, sds of .5, .25, .5 for worse, equal, better serve; after some,
+    `Stratum.spread`.
     """
     w, sd = as_values(weights).tolist(), as_values(sds).tolist()
     if len(w) != len(sd) or not w or min(*w, *sd) < 0 or total < 0 or floor < 0:

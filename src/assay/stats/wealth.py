@@ -57,6 +57,13 @@ def ever_reaches(ratios: Floats, wealth: float) -> bool:
         return bool((paths.sum(axis=0) >= wealth * len(_GRID)).any())
 
 
+def supremum(ratios: Floats) -> float:
+    """The log of the largest mixture wealth along a path of payoffs of shape (n,); at least 0, the start's."""
+    if len(ratios) == 0:
+        return 0.0
+    return max(0.0, float(log_mixture(np.cumsum(log_growth(ratios), axis=0)).max()))
+
+
 class Wealth:
     """The running mixture wealth of several bets at once, in plain floats: eight numbers are too few for an array.
 

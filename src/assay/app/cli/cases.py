@@ -1,6 +1,7 @@
 """`assay cases`: import test cases, look at them, compare versions."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from assay.app.cli.casework import audit_command, generate_command, review_comma
 from assay.app.cli.options import json_option, set_option
 from assay.app.cli.runs import iso, with_measuring
 from assay.app.cli.split import budget_command, open_command, split_command
+from assay.decisions.figures import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from assay.app.measuring import Measuring
     from assay.app.wiring import Workspace
@@ -84,8 +86,9 @@ def jsonl_command(path: Path, name: str | None, fields: tuple[str, ...], as_json
     from assay.evals.datasets.mapped import read_mapped
 
     if fields:
-        cases = read_mapped(path, _mapping(fields))
-        _keep(name or path.stem, lambda _opened: cases, path.name, as_json=as_json)
+        unused: list[str] = []
+        cases = read_mapped(path, _mapping(fields), unused=unused)
+        _keep(name or path.stem, lambda _opened: cases, path.name, unused=unused, as_json=as_json)
     else:
         _keep(name or path.stem, lambda opened: opened.read(path), path.name, as_json=as_json)
 
@@ -100,8 +103,9 @@ def csv_command(path: Path, delimiter: str | None, name: str | None, fields: tup
     """A CSV file with a header; several answers of one cell stand between bars: Paris|the city of Paris."""
     from assay.evals.datasets.mapped import read_csv
 
-    cases = read_csv(path, _mapping(fields) or None, delimiter=delimiter)
-    _keep(name or path.stem, lambda _opened: cases, path.name, as_json=as_json)
+    unused: list[str] = []
+    cases = read_csv(path, _mapping(fields) or None, delimiter=delimiter, unused=unused)
+    _keep(name or path.stem, lambda _opened: cases, path.name, unused=unused, as_json=as_json)
 
 
 @command.command("list", short_help="The sets of this workspace.")
@@ -120,16 +124,12 @@ def list_command(versions: str | None, as_json: bool) -> None:
     if not sets:
         output.note("No sets yet. assay cases import brings one in.")
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("set", "cases", "digest", "when", "from"):
-        table.add_column(heading, justify="right" if heading == "cases" else "left")
+    table: list[tuple[str, ...]] = [("set", "cases", "digest", "when", "from")]
     for found in sets:
         when = iso(found.created_ns)[:16].replace("T", " ")
         name, origin = output.on_one_line(found.name), output.on_one_line(found.origin)
-        table.add_row(name, f"{found.size:,}", found.digest[:12], when, origin[:40])
-    output.console().print(table)
+        table.append((name, f"{found.size:,}", found.digest[:12], when, origin[:40]))
+    output.print_columns(table, right=(1,))
 
 
 @command.command("show", short_help="Cases of a set.")
@@ -226,22 +226,52 @@ def _import_dataset(
     return 1 if report is not None and report.failed else 0
 
 
-def _keep(name: str, read: "Callable[[Measuring], list[Case]]", origin: str, *, as_json: bool) -> None:
+def _keep(
+    name: str,
+    read: "Callable[[Measuring], list[Case]]",
+    origin: str,
+    *,
+    unused: "Sequence[str]" = (),
+    as_json: bool,
+) -> None:
     def work(opened: "Measuring") -> dict[str, Any]:
         cases = read(opened)
-        return {"set": name, "digest": opened.cases.save(name, cases, origin), "cases": len(cases)}
+        return {
+            "set": name,
+            "digest": opened.cases.save(name, cases, origin),
+            "cases": len(cases),
+            "answers": sum(bool(case.answers) for case in cases),
+            "left_out": list(unused),
+            "absent_documents": opened.absent_documents(cases),
+        }
 
     shape = with_measuring((), work)
     if as_json:
         output.emit_json(shape)
-    else:
-        _say_kept(shape)
+        return
+    _say_kept(shape)
+    if unused:
+        example = f"--field answers={shlex.quote(unused[0])}"
+        output.note(f"! Left out, because no field of ours is called so: {_some(unused)}. To use one: {example}")
+    if not shape["answers"]:
+        output.note("! No case has a reference answer, so no answer can be compared with one.")
+    if absent := shape["absent_documents"]:
+        output.note(
+            f"! Evidence names {counted(len(absent), 'document')} that this workspace does not hold: {_some(absent)}. "
+            "Nothing found here can be that evidence; ingest what is missing, or correct the names."
+        )
+
+
+def _some(names: "Sequence[str]") -> str:
+    shown = ", ".join(map(output.on_one_line, names[:5]))
+    return shown + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _say_kept(shape: dict[str, Any]) -> None:
     name = output.on_one_line(shape["set"])
     output.console().print(
-        f"{shape['cases']:,} cases in {name} ({shape['digest'][:12]}). Measure on them: assay eval --cases {name}",
+        f"{counted(shape['cases'], 'case')} in {name} ({shape['digest'][:12]}). Measure on "
+        f"{'it' if shape['cases'] == 1 else 'them'}: assay eval --cases {shlex.quote(name)}",
         markup=False,
     )
 

@@ -12,6 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
 # C0 without newline and tab, DEL, C1, lone surrogates, and the marks that reorder what is shown around them.
@@ -44,6 +46,15 @@ def console() -> "Console":
     # Some terminals say they have no columns at all; nothing would be printed.
     made.width = max(made.width, _NARROWEST)
     return made
+
+
+def print_columns(rows: "Sequence[tuple[str, ...]]", *, right: tuple[int, ...] = ()) -> None:
+    """Rows under a heading, one line each however narrow the screen: what is broken or cut cannot be copied."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    screen = console()
+    for number, row in enumerate(rows):
+        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
+        screen.print("  ".join(cells).rstrip(), markup=False, style="" if number else "bold", soft_wrap=True)
 
 
 def error_console() -> "Console":

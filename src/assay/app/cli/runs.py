@@ -182,7 +182,6 @@ def print_records(records: "list[RunRecord]") -> None:
     """Runs as a table."""
     from assay.evals.metrics import HEADLINE
 
-    # Lines and not a table: a table would cut the columns to the 80 of a pipe.
     rows = [("run", "when", "status", "done", "score", "cases", "system")]
     for record in records:
         names = HEADLINE if record.shown is None else record.shown
@@ -191,11 +190,7 @@ def print_records(records: "list[RunRecord]") -> None:
         done = f"{record.results:,}/{record.spec.cases * record.spec.replicas:,}"
         cases = output.on_one_line(record.spec.set_name or record.spec.set_digest[:8])
         rows.append((record.id[:8], when, record.status, done, score, cases, output.on_one_line(record.spec.system)))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    screen = output.console()
-    for number, row in enumerate(rows):
-        line = "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        screen.print(line, markup=False, style="" if number else "bold", soft_wrap=True)
+    output.print_columns(rows)
 
 
 def iso(ns: int) -> str:

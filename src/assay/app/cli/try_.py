@@ -96,10 +96,10 @@ def command(
         from assay.app.trying import trying
 
         async with measuring(workspace) as opened:
-            incumbent = await asyncio.to_thread(serving, opened, in_force, against)
+            incumbent, base = await asyncio.to_thread(serving, opened, in_force, against)
             async with trying(
                 opened,
-                in_force,
+                base,
                 incumbent=incumbent,
                 candidate=candidate,
                 named=named,

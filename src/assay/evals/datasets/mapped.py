@@ -1,13 +1,15 @@
 """Cases of a file in somebody else's shape, JSONL or CSV, by the names its fields have there.
 
 Fields are found by their usual names (`query` for `question`, `ground_truth` for `answers` ...) unless the caller names
-them. What is not mapped is left out; a row without an id gets one made from its question, so it stays the same when
+them. What is not mapped is left out, and said to be (`unused`); a field the caller names and no row has is refused. A
+row without an id gets one made from its question, so it stays the same when
 rows move. Everything else is checked as strictly as our own files are.
 """
 
 import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,30 +42,66 @@ _TRUE, _FALSE = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", 
 _DELIMITERS = (",", ";", "\t")
 
 
-def read_mapped(path: Path, fields: Mapping[str, str] | None = None) -> list[Case]:
+@dataclass(slots=True)
+class _Fields:
+    """The fields the caller named, those of them that no row had yet, and what was in the rows and left out."""
+
+    wanted: Mapping[str, str]
+    unseen: set[str]
+    unused: dict[str, None]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str] | None) -> "_Fields":
+        unknown = [name for name in fields or {} if name not in USUAL]
+        if unknown:
+            raise BadInput(f"Cases have no field {unknown[0]}.", hint=f"Use one of {', '.join(USUAL)}.")
+        return cls(fields or {}, set(fields or {}), {})
+
+    def note(self, row: Mapping[str, Any], names: Mapping[str, str | None]) -> None:
+        """Take in which of a row's fields are used."""
+        self.unseen -= {ours for ours, name in names.items() if name is not None}
+        used = {name if name in row else name.split(".")[0] for name in names.values() if name is not None}
+        if names["document"] is None and names["quote"] is not None:
+            used.discard(names["quote"])  # a quote of nobody knows which document is no evidence
+        self.unused |= dict.fromkeys(str(name) for name in row if name not in used)
+
+    def check(self, path: Path) -> None:
+        """Raise BadInput where the caller named a field that no row has."""
+        for ours in sorted(self.unseen):
+            raise BadInput(f"{path} has no field {self.wanted[ours]!r}, named for {ours}.", hint="Correct its name.")
+
+
+def read_mapped(path: Path, fields: Mapping[str, str] | None = None, *, unused: list[str] | None = None) -> list[Case]:
     """The cases of a JSONL file; `fields` names theirs for ours, with dots to reach into objects: `{"id": "meta.id"}`.
 
+    Fields that are in the rows and are not used are added to `unused`.
     Raises NotFound, Unreadable, or BadInput naming each faulty line.
     """
     faults = Faults(str(path))
-    wanted = _checked(fields)
+    wanted = _Fields.of(fields)
     with open_regular(path, what="a file of cases") as file:
         rows = ((number, _row(row, wanted, number, faults)) for number, row in json_objects(file, faults))
-        return _some(collect(rows, faults), path)
+        return _some(collect(rows, faults), path, wanted, unused)
 
 
-def read_csv(path: Path, fields: Mapping[str, str] | None = None, *, delimiter: str | None = None) -> list[Case]:
+def read_csv(
+    path: Path,
+    fields: Mapping[str, str] | None = None,
+    *,
+    delimiter: str | None = None,
+    unused: list[str] | None = None,
+) -> list[Case]:
     """The cases of a CSV file with a header; `fields` names its columns for ours.
 
     The delimiter is the one of comma, semicolon and tab that the header has most of, unless given. Several answers or
     tags of one cell stand between bars: `Paris|the city of Paris`. Raises as `read_mapped` does.
     """
     faults = Faults(str(path))
-    wanted = _checked(fields)
+    wanted = _Fields.of(fields)
     with open_regular(path, what="a CSV file") as file:
         records = _records((text for _, text in text_lines(file, faults)), delimiter, faults)
         rows = ((number, _row(row, wanted, number, faults, separator=SEPARATOR)) for number, row in records)
-        return _some(collect(rows, faults), path)
+        return _some(collect(rows, faults), path, wanted, unused)
 
 
 def _records(lines: Iterator[str], delimiter: str | None, faults: Faults) -> Iterator[tuple[int, dict[str, str]]]:
@@ -105,10 +143,11 @@ def _header(cells: Sequence[str], line: int, faults: Faults) -> list[str]:
 
 
 def _row(
-    row: Mapping[str, Any], wanted: Mapping[str, str], number: int, faults: Faults, *, separator: str = ""
+    row: Mapping[str, Any], fields: _Fields, number: int, faults: Faults, *, separator: str = ""
 ) -> dict[str, Any]:
     """A row in our shape."""
-    names = {ours: _name(row, ours, wanted) for ours in USUAL}
+    names = {ours: _name(row, ours, fields.wanted) for ours in USUAL}
+    fields.note(row, names)
     if names["question"] is None:
         # Said here, because the reader of cases would say it of our field's name, which is not in the file.
         some = ", ".join(shortened(str(name)) for name in list(row)[:8]) or "none"
@@ -166,14 +205,10 @@ def _id_of(question: Any) -> str:
     return hashlib.sha256(str(question).encode(errors="surrogatepass")).hexdigest()[:12]
 
 
-def _checked(fields: Mapping[str, str] | None) -> Mapping[str, str]:
-    unknown = [name for name in fields or {} if name not in USUAL]
-    if unknown:
-        raise BadInput(f"Cases have no field {unknown[0]}.", hint=f"Use one of {', '.join(USUAL)}.")
-    return fields or {}
-
-
-def _some(cases: list[Case], path: Path) -> list[Case]:
+def _some(cases: list[Case], path: Path, fields: _Fields, unused: list[str] | None) -> list[Case]:
+    fields.check(path)
+    if unused is not None:
+        unused += fields.unused
     if not cases:
         raise BadInput(f"{path} holds no cases.", hint="Check that it has rows with a question.")
     return cases

@@ -65,7 +65,8 @@ class Label:
 
 def read_labels(path: Path) -> list[Label]:
     """The labels of a JSONL file, in its order. Raises `BadInput` that names every line that is wrong."""
-    faults, labels, seen = Faults(str(path)), list[Label](), dict[tuple[str, str], int]()
+    faults = Faults(str(path), example='{"case": "q1", "label": 1, "score": 0.9}')
+    labels, seen = list[Label](), dict[tuple[str, str], int]()
     with open_regular(path, what="a file of labels") as file:
         try:
             for number, row in json_objects(file, faults):
