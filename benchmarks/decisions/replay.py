@@ -256,10 +256,11 @@ def main() -> None:
                 found[name].append(rule(streams))
     hypothesis = hypothesis_of(matrix, matrix.ordered("any"))
     first = next(iter(found))
+    margins = hypothesis.margins
     print(
         f"{len(matrix.arms)} arms, {len(matrix.items)} items, {len(pairs.gaps)} ordered pairs, "
-        f"{arguments.seeds} orders; rule {hypothesis.rule}, horizon {hypothesis.horizon}, smallest {hypothesis.margins.smallest}, "
-        f"margin {hypothesis.margins.margin}"
+        f"{arguments.seeds} orders; rule {hypothesis.rule}, horizon {hypothesis.horizon}, "
+        f"what matters {margins.smallest}, margin {margins.margin}"
     )
     sizes = [int(pairs.inside(low, high).sum()) for _, low, high in BINS]
     counts = ["pairs", "", str(int((pairs.gaps <= 1e-9).sum())), *map(str, sizes), "", "", "", "", ""]

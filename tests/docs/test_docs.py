@@ -38,6 +38,10 @@ We accept cards and bank transfer. Refunds go to the original payment method wit
 
 
 MY_BOT = """def answer(question: str, style: str = "long"):
+    return "Within thirty days." if not question.endswith("0?") else "I do not know."
+
+
+def polite(question: str):
     return "Within thirty days."
 """
 
@@ -58,6 +62,11 @@ def folder(tmp_path_factory):
         ]
         (folder / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (folder / "my_bot.py").write_text(MY_BOT, encoding="utf-8")
+    asked = [
+        {"id": f"q{i}", "question": f"How long can I return item {i}?", "answers": ["Within thirty days"]}
+        for i in range(60)
+    ]
+    (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
     (folder / "cases.jsonl").write_text(CASES, encoding="utf-8")
     return folder
 

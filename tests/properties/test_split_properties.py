@@ -25,7 +25,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     opened.close()
 
 
-@settings(max_examples=400)
+@settings(max_examples=40)
 @given(acts=st.lists(ACTS, min_size=2, max_size=12))
 @example([{0: "", 1: "a"}, 0, {0: "a"}, 0])  # a dev case is said to be in a confirm cluster
 def test_no_history_makes_a_seen_case_fresh(shared: Database, acts: list[dict[int, str] | str | int]) -> None:
@@ -42,7 +42,7 @@ def test_no_history_makes_a_seen_case_fresh(shared: Database, acts: list[dict[in
                 opened = store.open_case(name, str(act))
                 assert (opened.cost > 0) == (str(act) not in ever_dev) == bool(opened.clusters)
                 charges += len(opened.clusters)
-                ever_dev |= {str(act)}
+                ever_dev |= {str(act), *opened.case_ids}
         elif isinstance(act, dict):
             cases = [Case(str(number), f"Question {number}?", cluster=label) for number, label in act.items()]
             split = store.split(name, cases)
