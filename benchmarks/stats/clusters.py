@@ -16,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+from assay.stats.looks import ClusterLooks
 from evidence_streams import (
     ARTICLES,
     article_effects,
@@ -25,8 +26,6 @@ from evidence_streams import (
     one_by_one,
     promoted_at_looks,
 )
-
-from assay.stats.looks import ClusterLooks
 
 # How many of XQuAD's 240 paragraphs have 1, 2, 3, ... questions.
 PARAGRAPHS = np.repeat(np.arange(1, 18), [3, 3, 22, 56, 138, 1, 0, 2, 3, 5, 0, 1, 1, 1, 2, 1, 1])

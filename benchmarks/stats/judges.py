@@ -103,7 +103,7 @@ def difference_line(name: str, people: Floats, judge: Floats, labels: int, runs:
         by_judge += abs(j.mean() - truth) <= 1.96 * j.std() / np.sqrt(POOL)
     return (
         f"{name:44} difference {truth:+.3f}  rho {pearson(people, judge):.2f}  gain {alone.var() / found.var():.2f}"
-        f"  coverage {held / runs:.3f}  judge alone {by_judge / runs:.3f}"
+        f"  coverage {held / runs:.3f}  judge alone covers {by_judge / runs:.3f}"
     )
 
 

@@ -111,8 +111,10 @@ PILOT = (0.5, 0.25, 0.5)
     [(0.80, 0.0, 1.21), (0.85, 0.0, 1.38), (0.90, 0.0, 1.69), (0.80, 0.5, 1.65), (0.85, 0.5, 1.96), (0.90, 0.5, 2.44)],
 )
 def test_labels_where_the_judge_sees_a_difference_are_worth_more(agreement, shared, expected):
-    """The figures have an error of 6 per cent from 1,000 runs, and the pilot's spreads cost a little."""
-    gain, coverage = differences(agreement, shared=shared, runs=1_000, seed=int(1000 * agreement + shared))
+    """The figures are those of known spreads; here they have an error of 6 per cent from 1,000 runs. At 4,000 runs all
+    six are within 8 per cent (`benchmarks/stats/fixed_size.py` prints what spreads of .5, .25, .5 give instead)."""
+    seed = int(1000 * agreement + shared)
+    gain, coverage = differences(agreement, shared=shared, runs=1_000, oracle=True, seed=seed)
     assert gain == pytest.approx(expected, rel=0.15)
     assert coverage >= 0.93
 
@@ -176,26 +178,32 @@ def test_neymans_allocation_is_the_best_of_all():
     assert neyman([0.5, 0.0, 0.5], [0, 0, 0], 8, 0, sizes=[3, 9, 9]) == (3, 0, 5)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.2, 0.3])
-def test_a_judge_that_flatters_is_caught_by_labels(share):
-    """A9: a true tie. The judge's own wins would promote in nearly every run; people's labels do not."""
+def flattery(share, runs):
+    """A true tie that a judge does not see: how often its own differences promote, people's labels, and betting on
+    labels looked at after each."""
     rng = np.random.default_rng(int(100 * share))
-    runs, by_people, by_betting, by_judge = 200, 0, 0, 0
+    by_judge, by_people, by_betting = 0, 0, 0
     for _ in range(runs):
         outcomes = pairs(rng, POOL, candidate=0.70)
         d, judge = difference(outcomes), difference(flattered(rng, outcomes, share))
         by_judge += judge.mean() > 1.645 * judge.std() / np.sqrt(POOL)
         by_people += ppi_difference(labelled(rng, d, judge, 100, lambda _: PILOT), alpha=0.1).low > 0
-        tie = d.copy()  # the betting test's truth is this pool, so it must be tied itself
-        surplus = int(tie.sum())
-        tie[rng.permutation(np.flatnonzero(tie == np.sign(surplus)))[: abs(surplus)]] = 0
+        surplus = int(d.sum())  # the betting test's truth is this pool, so it must be tied itself
+        d[rng.permutation(np.flatnonzero(d == np.sign(surplus)))[: abs(surplus)]] = 0
         test = LabelledBetting(judge.mean())
         for place in rng.integers(0, POOL, 150):
-            test.update(tie[place], judge[place])
+            test.update(d[place], judge[place])
         by_betting += test.verdict is Verdict.PROMOTE
-    assert by_judge / runs >= 0.6
-    assert by_people / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
-    assert by_betting / runs <= 0.05
+    return by_judge / runs, by_people / runs, by_betting / runs
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3])
+def test_a_judge_that_flatters_is_caught_by_labels(share):
+    """A9. The judge alone would promote in most runs; people's labels do not."""
+    by_judge, by_people, by_betting = flattery(share, 200)
+    assert by_judge >= 0.6
+    assert by_people <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+    assert by_betting <= 0.05
 
 
 def labels_needed(agreement, *, use_judge=True, runs=60, most=800):

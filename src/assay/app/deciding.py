@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from assay.app.measuring import Measuring
 from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
 from assay.decisions.order import ordered
 from assay.decisions.register import Decision
@@ -12,7 +11,19 @@ from assay.decisions.rules import rule_for
 from assay.decisions.trial import score_of
 from assay.errors import Corrupt, NotFound
 from assay.evals.case import Case
+from assay.evals.cases import CaseStore
 from assay.evals.result import Result
+from assay.evals.runs import Runs
+
+
+class Kept(Protocol):
+    """Where the cases and results of decisions are kept: `Measuring` for commands, `Archive` for pages."""
+
+    @property
+    def runs(self) -> Runs: ...
+
+    @property
+    def cases(self) -> CaseStore: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +41,12 @@ class Replayed:
         return str(self.fold.rule.evidence().verdict)
 
 
-def replay(measuring: Measuring, decision: Decision) -> Replayed:
+def replay(kept: Kept, decision: Decision) -> Replayed:
     """Fold the results of a decision again. Raises NotFound where it has none yet, Corrupt where the order differs."""
     hypothesis = decision.hypothesis
     if decision.incumbent_run is None or decision.candidate_run is None:
         raise NotFound(f"Decision {decision.id[:8]} has no results yet.", hint="Run the same `assay try` again.")
-    ordering = ordered(measuring.cases.load(hypothesis.set_digest), seed=str(decision.details["seed"]))
+    ordering = ordered(kept.cases.load(hypothesis.set_digest), seed=str(decision.details["seed"]))
     if ordering.digest != hypothesis.order_digest:
         raise Corrupt(f"The order of decision {decision.id[:8]} is not the one that was hashed.")
     fold = Fold(
@@ -45,27 +56,29 @@ def replay(measuring: Measuring, decision: Decision) -> Replayed:
         replicas=hypothesis.replicas,
         looks=hypothesis.looks,
     )
-    kept: dict[Side, dict[int, Result]] = {}
+    results: dict[Side, dict[int, Result]] = {}
     sides: tuple[tuple[Side, str], ...] = ((INCUMBENT, decision.incumbent_run), (CANDIDATE, decision.candidate_run))
     for side, run_id in sides:
-        kept[side] = {}
-        for result in measuring.runs.results(run_id):
-            kept[side].setdefault(result.ordinal, result)
+        results[side] = {}
+        for result in kept.runs.results(run_id):
+            results[side].setdefault(result.ordinal, result)
             score, failed = score_of(result, hypothesis.metric)
             fold.add(side, result.ordinal, score, failed=failed)
     if decision.status == "done":
         fold.finish()
-    return Replayed(decision, fold, ordering.cases, kept)
+    return Replayed(decision, fold, ordering.cases, results)
 
 
 def checked_shape(replayed: Replayed) -> dict[str, Any]:
     """What a second fold of the same results says, beside what was written down when it was decided."""
     outcome = replayed.decision.outcome or {}
+    # Labels replace the verdict on quality; the results gave the one that was there before.
+    written = outcome.get("judged_quality") or outcome.get("quality")
     return {
         "decision_id": replayed.decision.id,
-        "written": outcome.get("quality"),
+        "written": written,
         "replayed": replayed.verdict,
-        "agrees": outcome.get("quality") == replayed.verdict,
+        "agrees": written == replayed.verdict,
         "wins": replayed.fold.wins,
         "losses": replayed.fold.losses,
         "n": replayed.fold.counted,

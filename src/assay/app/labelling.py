@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any
 
-from assay.app.deciding import Replayed, replay
-from assay.app.measuring import Measuring
+from assay.app.deciding import Kept, Replayed, replay
 from assay.decisions.fold import CANDIDATE, INCUMBENT
 from assay.decisions.labels import Judged, LabelledVerdict, Labels
 from assay.decisions.order import cluster_of
@@ -20,14 +19,14 @@ WANTED = 100
 class Labelling:
     """The labels of one finished decision. Its methods block: call them in a thread."""
 
-    def __init__(self, measuring: Measuring, decision: Decision, *, wanted: int | None = None) -> None:
+    def __init__(self, kept: Kept, decision: Decision, *, wanted: int | None = None) -> None:
         if decision.status != "done" or decision.outcome is None:
             raise BadInput(
                 f"Decision {decision.id[:8]} is not finished ({decision.status}).",
                 hint="Finish it first: run the same `assay try` again.",
             )
         self.decision = decision
-        self._register = Register(measuring.workspace.database)
+        self._register = Register(kept.runs.database)
         declared = decision.details.get("labels_wanted")
         if wanted is not None and declared is not None and wanted != declared:
             raise BadInput(
@@ -35,9 +34,9 @@ class Labelling:
                 hint="Leave the number out to go on with what was declared.",
             )
         self.labels = Labels(
-            measuring.workspace.database,
+            kept.runs.database,
             decision.id,
-            judged_items(replay(measuring, decision)),
+            judged_items(replay(kept, decision)),
             wanted=declared or wanted or WANTED,
         )
         if declared is None:
@@ -82,17 +81,17 @@ class Labelling:
         return self.decision
 
 
-async def labelling(measuring: Measuring, decision_id: str | None, *, wanted: int | None = None) -> Labelling:
+async def labelling(kept: Kept, decision_id: str | None, *, wanted: int | None = None) -> Labelling:
     """The labels of a decision, by default of the newest finished one."""
 
     def opened() -> Labelling:
-        register = Register(measuring.workspace.database)
+        register = Register(kept.runs.database)
         if decision_id is not None:
-            return Labelling(measuring, register.get(decision_id), wanted=wanted)
+            return Labelling(kept, register.get(decision_id), wanted=wanted)
         finished = [found for found in register.list() if found.status == "done"]
         if not finished:
             raise BadInput("There is no finished decision to label.", hint="Decide something first: assay try.")
-        return Labelling(measuring, finished[0], wanted=wanted)
+        return Labelling(kept, finished[0], wanted=wanted)
 
     return await asyncio.to_thread(opened)
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from assay.app.contender import Contender
@@ -17,6 +19,7 @@ from assay.app.dev_questions import DevQuestions
 from assay.app.evaluating import Evaluation, evaluation
 from assay.app.measuring import Chosen, Measuring
 from assay.app.settings import SettingsInForce
+from assay.app.splitting import named_set
 from assay.decisions.compare import Scored, compare
 from assay.decisions.comparison import Comparison
 from assay.decisions.declare import declared, metric_for
@@ -32,7 +35,7 @@ from assay.decisions.split import SplitStore
 from assay.decisions.trial import Trial
 from assay.decisions.tuned import TunedOn
 from assay.errors import BadInput, Conflict
-from assay.evals.cases import DECISION_ORDER
+from assay.evals.case import Case
 from assay.evals.metrics import JUDGED
 from assay.ledger.claim import claimed, is_claimed
 
@@ -52,7 +55,6 @@ class Try:
     support: Support
     earlier: Decision | None
     decision_id: str
-    alpha_next: float
     dev: DevQuestions
     budget_usd: float | None = None
     trial: Trial | None = None
@@ -113,6 +115,11 @@ class Try:
             await asyncio.to_thread(register.update, decision.id, status="budget", outcome=outcome)
             return await asyncio.to_thread(register.get, decision.id)
         outcome = {**outcome, "support": self.support, "decision_id": decision.id}
+        rejected = outcome["quality"] == "PROMOTE" or (
+            hypothesis.objective == "not_worse" and outcome["quality"] == "NOT_WORSE"
+        )
+        # Settled first: a crash in between is made good by the same try again, the other way round nothing would.
+        await asyncio.to_thread(budget.settle, decision.id, rejected=rejected)
         await asyncio.to_thread(
             register.update,
             decision.id,
@@ -122,10 +129,6 @@ class Try:
             support=self.support,
             outcome=outcome,
         )
-        rejected = outcome["quality"] == "PROMOTE" or (
-            hypothesis.objective == "not_worse" and outcome["quality"] == "NOT_WORSE"
-        )
-        await asyncio.to_thread(budget.settle, decision.id, rejected=rejected)
         runs = await self.dev.ask(budget_usd=self.budget_usd, budget_id=decision.id)
         if runs:
             await asyncio.to_thread(register.update, decision.id, details={**decision.details, "dev_runs": runs})
@@ -201,109 +204,153 @@ async def trying(
 
     Raises what wrong systems, metrics and sets raise, and BadInput where both systems are one and the same.
     """
-    options = in_force.settings.decisions
-    database = measuring.workspace.database
     if candidate.system is None and incumbent.system is None:
         # A change is a change of what serves.
         candidate = replace(candidate, changes={**incumbent.changes, **candidate.changes})
-    chosen = await asyncio.to_thread(measuring.choose, named)
-    metric = metric_for(options, chosen.cases)
-    store = SplitStore(database)
-    split = await asyncio.to_thread(store.split, chosen.name, chosen.cases, dev_share=options.dev_share)
-    seed = await asyncio.to_thread(store.order_seed, chosen.name, split.season)
+    sides = (incumbent, candidate)
+    chosen = await asyncio.to_thread(_set_named, measuring, named)
+    metric = metric_for(in_force.settings.decisions, chosen.cases)
     keys = candidate.keys(in_force)
-    untouched = await asyncio.to_thread(TunedOn(database).untouched, keys, chosen.name, split.confirm)
-    if len(untouched) < len(split.confirm) and len(untouched) < _FEWEST_ITEMS:
-        raise BadInput(
-            f"The candidate was tuned on the questions of {chosen.name}, so they cannot certify it.",
-            hint="Decide on questions it has not seen: add cases to the set.",
+    asked = await asyncio.to_thread(_questions, measuring, in_force, chosen, keys)
+    decision_id = secrets.token_hex(16)
+    async with AsyncExitStack() as stack:
+        open_arms = partial(
+            _arms, measuring, in_force, sides, metric=metric, budget_usd=budget_usd, budget_id=decision_id
         )
-    ordering = ordered(untouched, seed=seed)
+        arms = await stack.enter_async_context(open_arms(asked))
+        hypothesis = await asyncio.to_thread(_declared, measuring, in_force, chosen, asked, metric, arms)
+        earlier = None if again else await asyncio.to_thread(_earlier, measuring, hypothesis)
+        if earlier is not None and earlier.status != "done" and earlier.hypothesis.season != asked.season:
+            # Begun when another season had more power: it goes on where it was.
+            asked = await asyncio.to_thread(_questions, measuring, in_force, chosen, keys, earlier.hypothesis.season)
+            arms = await stack.enter_async_context(open_arms(asked))
+        if earlier is not None and earlier.status != "done" and not asked.are_those_of(earlier.hypothesis):
+            await asyncio.to_thread(Register(measuring.workspace.database).update, earlier.id, status="abandoned")
+            earlier = None
+        for arm in arms:
+            arm.run_id = await asyncio.to_thread(measuring.runs.id_for, arm.spec())
+        yield Try(
+            measuring=measuring,
+            ordering=asked.ordering,
+            hypothesis=earlier.hypothesis if earlier else hypothesis,
+            arms=arms,
+            details={
+                "incumbent": incumbent.as_json(in_force),
+                "candidate": candidate.as_json(in_force),
+                "set_digest": chosen.digest,
+                "command": list(command),
+                "seed": asked.ordering.seed,
+            },
+            support="JUDGE-SUPPORTED" if metric in JUDGED else "REFERENCE-BASED",
+            earlier=earlier,
+            decision_id=earlier.id if earlier else decision_id,
+            dev=DevQuestions(measuring, in_force, sides, set_name=chosen.name, cases=asked.dev, metric=metric),
+            budget_usd=budget_usd,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The questions of a try: the confirm cases of a season in their order, kept as a set, and dev ones to read."""
+
+    season: int
+    ordering: Ordering
+    chosen: Chosen
+    dev: list[Case]
+
+    def are_those_of(self, hypothesis: Hypothesis) -> bool:
+        """Whether a hypothesis was declared on these very questions in this order."""
+        mine = (self.chosen.digest, self.ordering.digest)
+        return mine == (hypothesis.set_digest, hypothesis.order_digest)
+
+
+def _set_named(measuring: Measuring, named: str | None) -> Chosen:
+    """The set to decide on; a split belongs to its name, so a digest is refused."""
+    if named is not None and not (named.lower().endswith(".jsonl") or Path(named).is_file()):
+        named_set(measuring, named)
+    return measuring.choose(named)
+
+
+def _questions(
+    measuring: Measuring, in_force: SettingsInForce, chosen: Chosen, keys: set[str], season: int | None = None
+) -> _Asked:
+    """The confirm questions of a season (None: the one with the most power now) that the candidate was not tuned on."""
+    options, database = in_force.settings.decisions, measuring.workspace.database
+    store = SplitStore(database)
+    split = store.split(chosen.name, chosen.cases, dev_share=options.dev_share)
+    found = split.chosen(season)
+    seed = store.order_seed(chosen.name, found.number)
+    ordering = ordered(TunedOn(database).untouched(keys, chosen.name, found.cases), seed=seed)
     if len(ordering.cases) < _FEWEST_ITEMS:
         raise BadInput(
             f"{chosen.name} has {len(ordering.cases)} questions to decide on; fewer than {_FEWEST_ITEMS} show nothing.",
             hint="Add cases: assay cases generate, or assay cases import.",
         )
     title = f"{chosen.name}, confirm"
-    digest = await asyncio.to_thread(measuring.cases.save, title, ordering.cases, DECISION_ORDER)
-    questions = Chosen(title, digest, ordering.cases)
-    decision_id = secrets.token_hex(16)
+    digest = measuring.save_part(title, ordering.cases)
+    dev = ordered(split.dev, seed=seed).cases[: options.dev_questions]
+    return _Asked(found.number, ordering, Chosen(title, digest, ordering.cases), dev)
+
+
+@asynccontextmanager
+async def _arms(
+    measuring: Measuring,
+    in_force: SettingsInForce,
+    sides: tuple[Contender, Contender],
+    asked: _Asked,
+    *,
+    metric: str,
+    budget_usd: float | None,
+    budget_id: str,
+) -> AsyncIterator[tuple[Evaluation, Evaluation]]:
+    """The evaluations of incumbent and candidate on the questions. Raises BadInput where both are one and the same."""
     async with AsyncExitStack() as stack:
-        arms = []
-        for side in (incumbent, candidate):
-            arm = await stack.enter_async_context(
+        first, second = [
+            await stack.enter_async_context(
                 evaluation(
                     measuring,
-                    questions,
+                    asked.chosen,
                     side.in_force(in_force).changed({"evals.metrics": metric}),
                     system=side.system,
                     system_settings=side.system_settings or None,
                     budget_usd=budget_usd,
-                    budget_id=decision_id,
+                    budget_id=budget_id,
                 )
             )
-            arms.append(arm)
-        specs = [arm.spec() for arm in arms]
-        if specs[0].digest == specs[1].digest:
+            for side in sides
+        ]
+        if first.spec().digest == second.spec().digest:
             raise BadInput(
                 "The candidate is the system that serves: there is nothing to try.",
                 hint="Change something: assay try CHANGE.toml, or --set answers.max_tokens=200",
             )
-        standing = await asyncio.to_thread(EvidenceBudget(database).standing, chosen.name, split.season)
-        hypothesis = declared(
-            options,
-            set_name=chosen.name,
-            season=split.season,
-            set_digest=digest,
-            ordering=ordering,
-            metric=metric,
-            specs=specs,
-            alpha=standing.alpha_next,
-        )
-        earlier = None if again else await asyncio.to_thread(_earlier, Register(database), hypothesis)
-        for arm, spec in zip(arms, specs, strict=True):
-            arm.run_id = await asyncio.to_thread(measuring.runs.id_for, spec)
-        yield Try(
-            measuring=measuring,
-            ordering=ordering,
-            hypothesis=earlier.hypothesis if earlier else hypothesis,
-            arms=(arms[0], arms[1]),
-            details={
-                "incumbent": incumbent.as_json(in_force),
-                "candidate": candidate.as_json(in_force),
-                "set_digest": chosen.digest,
-                "command": list(command),
-                "seed": ordering.seed,
-            },
-            support="JUDGE-SUPPORTED" if metric in JUDGED else "REFERENCE-BASED",
-            earlier=earlier,
-            decision_id=earlier.id if earlier else decision_id,
-            alpha_next=standing.alpha_next,
-            dev=DevQuestions(
-                measuring,
-                in_force,
-                (incumbent, candidate),
-                set_name=chosen.name,
-                cases=ordered(split.dev, seed=seed).cases[: options.dev_questions],
-                metric=metric,
-            ),
-            budget_usd=budget_usd,
-        )
+        yield first, second
 
 
-def _earlier(register: Register, hypothesis: Hypothesis) -> Decision | None:
-    """The same question asked before: finished, or unfinished on the very same cases in the same order."""
-    found = register.find(hypothesis.question_digest)
-    if found is None:
-        return None
-    same = (found.hypothesis.set_digest, found.hypothesis.order_digest) == (
-        hypothesis.set_digest,
-        hypothesis.order_digest,
+def _declared(
+    measuring: Measuring,
+    in_force: SettingsInForce,
+    chosen: Chosen,
+    asked: _Asked,
+    metric: str,
+    arms: tuple[Evaluation, Evaluation],
+) -> Hypothesis:
+    standing = EvidenceBudget(measuring.workspace.database).standing(chosen.name, asked.season)
+    return declared(
+        in_force.settings.decisions,
+        set_name=chosen.name,
+        season=asked.season,
+        set_digest=asked.chosen.digest,
+        ordering=asked.ordering,
+        metric=metric,
+        specs=[arm.spec() for arm in arms],
+        alpha=standing.alpha_next,
     )
-    if found.status != "done" and not same:
-        register.update(found.id, status="abandoned")
-        return None
-    return found
+
+
+def _earlier(measuring: Measuring, hypothesis: Hypothesis) -> Decision | None:
+    """The same question asked before, in whatever season: finished, or to be gone on with."""
+    return Register(measuring.workspace.database).find(hypothesis.question_digest)
 
 
 def _abandon_others(register: Register, hypothesis: Hypothesis) -> None:

@@ -77,11 +77,11 @@ class Hypothesis:
 
     @property
     def question_digest(self) -> str:
-        """SHA-256 (hex) of what is asked: systems, cases' set and season, metric, scorers, objective and margins.
+        """SHA-256 (hex) of what is asked: systems, set of cases, metric, scorers, objective and margins.
 
-        Not of how it is answered (alpha, order, rule), so that asking the same again finds the same decision.
+        Not of how it is answered (season, alpha, order, rule), so that asking the same again finds the same decision.
         """
-        names = "set_name season metric incumbent candidate scorers objective margins replicas"
+        names = "set_name metric incumbent candidate scorers objective margins replicas"
         asked = {name: self.as_json()[name] for name in names.split()}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 

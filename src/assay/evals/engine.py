@@ -166,8 +166,9 @@ def _most_nano(system: System) -> int:
     expected: tuple[float, float] | None = getattr(system, "expected_cost_usd", None)
     if expected is None:
         raise BadSetting(
-            f"What {system.name} costs is not known, so a budget in dollars cannot be kept.",
-            hint="Say what a question costs (cost_usd_per_question), or run without a budget.",
+            f"What a question to {system.name} costs at most is not declared, so a budget in dollars cannot be kept: "
+            "what earlier answers cost is no limit.",
+            hint="Declare it in the system's file (cost_usd_per_question), or run without a budget.",
         )
     return nanodollars(expected[1])
 

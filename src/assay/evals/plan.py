@@ -204,7 +204,9 @@ def _same_outputs(one: RunSpec, other: RunSpec) -> bool:
 
 
 def _same_system(one: RunSpec, other: RunSpec) -> bool:
-    return one.subject == other.subject and (one.subject is not None or one.system == other.system)
+    # Without a subject a name alone is not enough: another URL under it may cost something else.
+    named = (one.system, one.identity) == (other.system, other.identity)
+    return one.subject == other.subject and (one.subject is not None or named)
 
 
 def _similar(one: RunSpec, other: RunSpec) -> bool:

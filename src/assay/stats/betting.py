@@ -70,6 +70,7 @@ class BettingTest:
         self._above = {Verdict.PROMOTE: 0.0} if margin is None else {Verdict.PROMOTE: 0.0, Verdict.NOT_WORSE: -margin}
         self._below = {Verdict.WORSE: 0.0} if smallest is None else {Verdict.WORSE: 0.0, Verdict.NOT_BETTER: smallest}
         self._needed = [reach(alpha)] * len(self._above) + [reach(beta)] * len(self._below)
+        self._least = min(self._needed)
         self._wealth = Wealth(len(self._needed))
 
     @property
@@ -214,7 +215,10 @@ class BettingTest:
         up = [_payoff(value - self.low, self._null(point) - self.low) for point in self._above.values()]
         down = [_payoff(self.high - value, self.high - self._null(point)) for point in self._below.values()]
         wealth = self._wealth.after(up + down)
-        self._best = max(self._best, wealth[0])
+        if wealth[0] > self._best:
+            self._best = wealth[0]
+        if max(wealth) < self._least:
+            return
         for claim, have, needed in zip((*self._above, *self._below), wealth, self._needed, strict=True):
             if have >= needed and claim not in self.shown:
                 self._show(claim)

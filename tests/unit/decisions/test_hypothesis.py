@@ -55,7 +55,8 @@ def test_the_same_question_is_found_whatever_alpha_and_order_it_had() -> None:
     assert replace(one, alpha=0.01, order_digest="x", set_digest="y").question_digest == one.question_digest
     assert replace(one, candidate=Named("assay index.k=12", "s3")).question_digest != one.question_digest
     assert replace(one, margins=Margins(smallest=0.1)).question_digest != one.question_digest
-    assert replace(one, season=2).question_digest != one.question_digest
+    assert replace(one, season=2).question_digest == one.question_digest
+    assert replace(one, set_name="other").question_digest != one.question_digest
 
 
 def test_it_comes_back_from_the_ledger_as_it_was() -> None:

@@ -11,8 +11,11 @@ import click
 from assay.app.cli import output
 from assay.app.cli.options import json_option, set_option
 from assay.app.failures import FINISHED_WITH_FAILURES
+from assay.decisions.figures import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from assay.app.evaluating import Evaluation
     from assay.app.measuring import Measuring
     from assay.app.wiring import Workspace
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from assay.evals.scoreboard import Scoreboard
 
 LONG_SECONDS = 60.0
+_BAR_WIDTH = 16
+_REST_WIDTH = 72  # the bar, counts to 100,000, times to an hour and the space between
+
 STOPPED_BY_BUDGET = 3
 """The exit code of a run that a budget stopped: finished honestly, but not whole."""
 
@@ -93,28 +99,56 @@ def command(
         evals__concurrency=concurrency,
     )
 
+    if report is not None:
+        from assay.app.report.page import check_writable
+
+        check_writable(report)  # before anything is asked and paid for
+
     async def work(workspace: "Workspace") -> int:
         from assay.app.evaluating import evaluation
         from assay.app.measuring import measuring
 
-        async with measuring(workspace) as opened:
-            chosen = await asyncio.to_thread(opened.choose, named, limit=limit)
-            async with evaluation(
-                opened, chosen, in_force, system=system, system_settings=given, budget_usd=budget_usd
-            ) as ready:
-                plan = await ready.planned()
-                for scorer in ready.scorers:
-                    if compared := getattr(scorer, "opponent", None):
-                        output.note(compared.sentence)
-                if only_plan:
-                    _say(plan, as_json=as_json)
-                    return 0
-                print_plan(plan)
-                return await _run(opened, ready, report=report, as_json=as_json)
+        began = False
+        try:
+            async with measuring(workspace) as opened:
+                chosen = await asyncio.to_thread(opened.choose, named, limit=limit)
+                async with evaluation(
+                    opened, chosen, in_force, system=system, system_settings=given, budget_usd=budget_usd
+                ) as ready:
+                    plan = await ready.planned()
+                    for warning in _warnings(ready, plan, budget_usd):
+                        output.note(warning)
+                    if only_plan:
+                        _say(plan, as_json=as_json)
+                        return 0
+                    print_plan(plan)
+                    began = True
+                    return await _run(opened, ready, report=report, as_json=as_json)
+        except asyncio.CancelledError:
+            if not began:
+                output.note("Interrupted before the run began: nothing is kept.")
+            raise
 
     code = with_workspace(in_force, work)
     if code:
         sys.exit(code)
+
+
+def _warnings(ready: "Evaluation", plan: Any, budget_usd: float | None) -> list[str]:
+    """What whoever starts this should know beforehand and the plan's figures do not say."""
+    said = [compared.sentence for scorer in ready.scorers if (compared := getattr(scorer, "opponent", None))]
+    cases = ready.chosen.cases
+    if len(cases) > 1 and cases[0].cluster and all(case.cluster == cases[0].cluster for case in cases):
+        said.append(
+            f"! All {len(cases):,} cases are of one cluster ({output.on_one_line(cases[0].cluster)[:60]}), so no "
+            "interval can be told: take cases of several."
+        )
+    if budget_usd is not None and plan.cost_usd is not None and plan.cost_usd.expected > budget_usd:
+        said.append(
+            f"! The budget of ${budget_usd:.2f} will stop this run before its end: it is expected to cost "
+            f"${plan.cost_usd.expected:.2f}."
+        )
+    return said
 
 
 def settings_of_system(texts: tuple[str, ...]) -> dict[str, Any]:
@@ -138,7 +172,7 @@ def settings_of_system(texts: tuple[str, ...]) -> dict[str, Any]:
 async def _run(opened: "Measuring", evaluation: "Evaluation", *, report: Path | None, as_json: bool) -> int:
     from assay.app.measuring import run_shape
 
-    with EvalBar(evaluation.total) as bar:
+    with EvalBar(evaluation.total, shown=evaluation.shown) as bar:
         try:
             record, board = await evaluation.run(progress=bar)
         except asyncio.CancelledError:
@@ -170,8 +204,15 @@ def print_run(record: "RunRecord", board: "Scoreboard", report: Path | None) -> 
 
     screen = output.console()
     print_scoreboard(screen, board)
+    questions = record.spec.cases * record.spec.replicas
+    if missing := questions - board.rows:
+        screen.print(
+            f"! {board.rows:,} of {questions:,} questions were asked; the other {missing:,} are in no figure above.",
+            style="yellow",
+            markup=False,
+        )
     cost = f"${record.cost_usd:.4f}" if record.cost_usd else "$0"
-    unpriced = f" and {record.unpriced_calls:,} unpriced calls" if record.unpriced_calls else ""
+    unpriced = f" and {counted(record.unpriced_calls, 'unpriced call')}" if record.unpriced_calls else ""
     screen.print(
         f"\nrun {record.id[:8]} ({record.status}): {record.paid_calls:,} calls made, {record.cached_calls:,} from the "
         f"cache, {cost}{unpriced}",
@@ -219,7 +260,7 @@ class EvalBar:
     after the first cases how long it takes, if that is long.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, shown: "Sequence[str] | None" = None) -> None:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -230,7 +271,7 @@ class EvalBar:
 
         columns = (
             TextColumn("measuring"),
-            BarColumn(),
+            BarColumn(bar_width=_BAR_WIDTH),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
@@ -242,6 +283,7 @@ class EvalBar:
         self._task = self._progress.add_task("measuring", total=total, standing="", left="")
         self._said = False
         self.run_id = ""
+        self._shown = shown
 
     def __enter__(self) -> "EvalBar":
         self._progress.start()
@@ -265,7 +307,7 @@ class EvalBar:
             self._task,
             completed=progress.done,
             total=progress.total,
-            standing=_standing(progress),
+            standing=standing_of(progress, self._shown, room=self._progress.console.width - _REST_WIDTH),
             left=_left(progress),
         )
 
@@ -279,12 +321,16 @@ def _left(progress: "Progress") -> str:
     return f"about {clock(progress.remaining_seconds)} left"
 
 
-def _standing(progress: "Progress") -> str:
+def standing_of(progress: "Progress", shown: "Sequence[str] | None", *, room: int) -> str:
+    """What failed and what was spent, and of the metrics asked for as many as there is room for, three at most."""
     from assay.evals.metrics import HEADLINE
 
-    shown = [f"{name} {progress.means[name]:.3f}" for name in HEADLINE if name in progress.means][:3]
     spend = f"${progress.cost_usd:.4f}" if progress.cost_usd else "$0"
     if progress.unpriced_calls:
         spend += f" + {progress.unpriced_calls:,} unpriced"
-    failed = [f"{progress.failed:,} failed"] if progress.failed else []
-    return "  ".join([*shown, *failed, spend])
+    parts = [f"{progress.failed:,} failed"] * bool(progress.failed) + [spend]
+    metrics = [f"{name} {progress.means[name]:.3f}" for name in shown or HEADLINE if name in progress.means][:3]
+    while metrics and len("  ".join([*metrics, *parts])) > room:
+        metrics.pop()
+    text = "  ".join([*metrics, *parts])
+    return text if len(text) <= room else ""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assay.app.measuring import Measuring
+    from assay.evals.diff import Diff
     from assay.evals.runs import RunRecord
 
 T = TypeVar("T")
@@ -68,14 +69,24 @@ def show_command(run_id: str, as_json: bool) -> None:
 @click.option("--metric", "metrics", multiple=True, help="Only this metric; repeat for more.")
 @json_option
 def diff_command(first: str, second: str, limit: int, metrics: tuple[str, ...], as_json: bool) -> None:
-    """What changed from run FIRST to run SECOND: each metric's paired difference, and the cases that moved most."""
-    from assay.app.cli.scoreboard import print_diff
+    """What changed from run FIRST to run SECOND: each metric's paired difference, and the cases that moved most.
 
-    found = with_measuring((), lambda opened: opened.diff(first, second, metrics=metrics or None))
+    Of metrics at several cuts one is shown; name others with --metric, or see all with --json.
+    """
+    from assay.app.cli.scoreboard import print_diff
+    from assay.errors import BadInput
+
+    def work(opened: "Measuring") -> "tuple[list[RunRecord], Diff]":
+        records = [opened.runs.get(run_id) for run_id in (first, second)]
+        if records[0].id == records[1].id:
+            raise BadInput(f"Both are run {records[0].id[:8]}.", hint="Name two runs; `assay runs` lists them.")
+        return records, opened.diff(first, second, metrics=metrics or None)
+
+    (a, b), found = with_measuring((), work)
     if as_json:
         output.emit_json(found.as_json())
     else:
-        print_diff(output.console(), found, most_cases=limit)
+        print_diff(output.console(), found, a=_called(a), b=_called(b), most_cases=limit, every_metric=bool(metrics))
 
 
 @command.command("report", short_help="Write the HTML report of a run.")
@@ -176,6 +187,11 @@ def record_shape(record: "RunRecord") -> dict[str, Any]:
         "cached_calls": record.cached_calls,
         "means": dict(record.means),
     }
+
+
+def _called(record: "RunRecord") -> str:
+    when = iso(record.created_ns)[:16].replace("T", " ")
+    return f"{record.id[:8]}  {when}  {record.spec.system} on {record.spec.set_name or record.spec.set_digest[:8]}"
 
 
 def print_records(records: "list[RunRecord]") -> None:

@@ -3,7 +3,7 @@
 Invariant: every line fits the screen's width where the names allow, and nothing is said by colour alone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,8 @@ def print_scoreboard(
     else:
         _table(say, screen.width, shown, glyphs, level=f"{100 * (1 - scoreboard.alpha):g}%")
     if len(shown) < len(scoreboard.metrics):
-        say(f"and {len(scoreboard.metrics) - len(shown)} more at other cuts", "dim")
+        more = len(scoreboard.metrics) - len(shown)
+        say(f"and {more} more at other cuts: name them with --metrics, or see the report or --json", "dim")
     for line in _spending(scoreboard):
         say(line)
     for note in scoreboard.notes:
@@ -60,8 +61,22 @@ def print_scoreboard(
         say(line, "dim")
 
 
-def print_diff(screen: "Console", diff: "Diff", *, a: str = "A", b: str = "B", most_cases: int = 20) -> None:
-    """Each metric of run B against run A with its interval around zero, then the cases that changed most."""
+def print_diff(
+    screen: "Console",
+    diff: "Diff",
+    *,
+    a: str = "A",
+    b: str = "B",
+    most_cases: int = 20,
+    every_metric: bool = False,
+) -> None:
+    """Each metric of run B against run A with its interval around zero, then the cases that changed most.
+
+    Of metrics at several cuts one is shown unless `every_metric`.
+    """
+    from assay.evals.scoreboard import headline
+
+    metrics = diff.metrics if every_metric else {name: diff.metrics[name] for name in headline(diff.metrics)}
     glyphs = glyphs_for(screen.encoding)
     say = _Say(screen)
     for name, run in (("A", a), ("B", b)):
@@ -72,21 +87,24 @@ def print_diff(screen: "Console", diff: "Diff", *, a: str = "A", b: str = "B", m
     if not diff.paired:
         say("No case is in both runs.")
         return
-    if diff.metrics:
+    if metrics:
         say()
-        _diff_table(say, screen.width, list(diff.metrics.values()), glyphs, level=f"{100 * (1 - diff.alpha):g}%")
+        _diff_table(say, screen.width, list(metrics.values()), glyphs, level=f"{100 * (1 - diff.alpha):g}%")
+    if left := len(diff.metrics) - len(metrics):
+        say(f"and {left} more at other cuts: name them with --metric", "dim")
     say()
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in diff.counts.items() if count)
     say(f"{counted(diff.paired, 'case')} in both: {kinds}.")
     arrow = _ARROW[glyphs.point == "●"]
     for case in diff.cases[:most_cases]:
-        line = f"  {case.kind:<17}  {on_one_line(case.case_id)[:40]}  {_moves(case, arrow)}"
-        say(line if len(line) <= screen.width else line[: screen.width - 3] + "...")
+        line = f"  {case.kind:<17}  {on_one_line(case.case_id)[:40]}  {_moves(case, arrow, metrics)}"
+        # A pipe has no width to keep to.
+        say(line if screen.soft_wrap or len(line) <= screen.width else line[: screen.width - 3] + "...")
     left = diff.changed - len(diff.cases[:most_cases])
     if left:
         say(f"  and {left:,} more that changed")
     say()
-    for line in _methods((m.name, m.difference.method, m.difference.reason) for m in diff.metrics.values()):
+    for line in _methods((m.name, m.difference.method, m.difference.reason) for m in metrics.values()):
         say(line, "dim")
 
 
@@ -245,11 +263,11 @@ def _zero_bar(interval: "Interval", reach: float, *, width: int, glyphs: Glyphs)
     return "".join(row)
 
 
-def _moves(case: "CaseDiff", arrow: str) -> str:
+def _moves(case: "CaseDiff", arrow: str, shown: Container[str]) -> str:
     moved = [
         f"{on_one_line(name)} {_or_failed(before)} {arrow} {_or_failed(after)}"
         for name, (before, after) in case.scores.items()
-        if before != after
+        if before != after and name in shown
     ]
     return ", ".join(moved)
 

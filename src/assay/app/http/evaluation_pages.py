@@ -5,16 +5,16 @@ What can be refused is refused before the first byte; what fails after it ends t
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, cast
-from urllib.parse import parse_qs, urlencode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from fastapi.routing import APIRoute
 from markupsafe import Markup
 
 from assay.app.failures import http_status
+from assay.app.http.pages import LONGEST_TEXT, form_of, page_of, page_route, streamed, text_of, whole
 from assay.app.report import case_page, diff_page, review_page, run_page, runs_page, sets_page, shell
 from assay.app.report.addresses import diff_url, review_url, set_url
 from assay.app.report.archive import Archive, RunSet, holds
@@ -22,8 +22,7 @@ from assay.app.report.board import board_markup, title_markup
 from assay.app.report.run_index import Selection
 from assay.app.report.shell import CLOSING, HEADERS, opening
 from assay.app.report.view import CaseView, RunView
-from assay.app.web.frame import Section
-from assay.errors import AssayError, BadInput, NotFound
+from assay.errors import BadInput, NotFound
 from assay.evals.case import Case
 from assay.evals.diff import KINDS, CaseDiff, diff
 from assay.evals.gold import resolve
@@ -31,15 +30,12 @@ from assay.evals.review import Decision, ReviewItem, ReviewQueue
 from assay.evals.runs import RunRecord
 
 _PAGE_RUNS = 30
-_MOST_PAGE = 1_000_000
-_LONGEST_TEXT = 1_000
-_MOST_FIELDS = 500
 _RELOAD_SECONDS = 5
 
 
 def router(archive: Archive, *, name: str) -> APIRouter:
     """The pages over the evaluations of a workspace called `name`."""
-    routes = APIRouter(route_class=_page_route(name), include_in_schema=False)
+    routes = APIRouter(route_class=page_route(name), include_in_schema=False)
     _Runs(archive, name).add_to(routes)
     _Cases(archive, name).add_to(routes)
 
@@ -72,7 +68,7 @@ class _Runs:
     def all(self, request: Request) -> Response:
         """All runs, or those on one set; the course of its metrics."""
         archive = self._archive
-        named, page = _text(request, "cases"), _page(request)
+        named, page = text_of(request, "cases"), page_of(request)
         digest = archive.cases.digest(named) if named else None
         runs = archive.newest(limit=_PAGE_RUNS + 1, offset=(page - 1) * _PAGE_RUNS, set_digest=digest)
         sets = archive.run_sets()
@@ -93,7 +89,7 @@ class _Runs:
             yield runs_page.runs_markup(runs[:_PAGE_RUNS])
             yield _older(page, named, has_more=len(runs) > _PAGE_RUNS)
 
-        return _streamed(pieces())
+        return streamed(pieces())
 
     def compare(self, request: Request) -> Response:
         """To the comparison of the two runs chosen in the list."""
@@ -123,7 +119,7 @@ class _Runs:
                 chosen = self._archive.chosen(run, index, selection)
                 yield run_page.cases_markup(run, index, selection, chosen)
 
-        return _streamed(pieces())
+        return streamed(pieces())
 
     def standing(self, run_id: str) -> Response:
         """How a run stands: the piece of a page that is fetched again while it runs."""
@@ -153,12 +149,12 @@ class _Runs:
         page = case_page.case_page_markup(
             run, view, results, places=library, index=index, selection=selection, chosen=chosen
         )
-        return _whole(opening(view.case.question, "runs", name=self._name) + page + CLOSING)
+        return whole(opening(view.case.question, "runs", name=self._name) + page + CLOSING)
 
     def diff(self, first: str, second: str, request: Request) -> Response:
         """Two runs compared, paired case by case."""
         runs = self._archive.runs.get(first), self._archive.runs.get(second)
-        kind, page = _text(request, "kind"), _page(request)
+        kind, page = text_of(request, "kind"), page_of(request)
 
         def pieces() -> Iterator[Markup]:
             yield opening("What changed", "runs", name=self._name)
@@ -175,7 +171,7 @@ class _Runs:
             kinds = diff_page.kinds_markup(found, base, kind)
             yield diff_page.cases_markup(kinds, changes, found, min(page, pages), pages, listed)
 
-        return _streamed(pieces())
+        return streamed(pieces())
 
     def _changes(self, runs: tuple[RunRecord, RunRecord], cases: Sequence[CaseDiff]) -> Iterator[Markup]:
         library = self._archive.library()
@@ -205,13 +201,13 @@ class _Cases:
         sets = self._archive.sets()
         versions = {one.name: len(self._archive.cases.versions(one.name)) for one in sets}
         body = sets_page.sets_markup(sets, versions) if sets else sets_page.empty_markup()
-        return _whole(opening("Cases", "cases", name=self._name) + body + CLOSING)
+        return whole(opening("Cases", "cases", name=self._name) + body + CLOSING)
 
     def one(self, named: str, request: Request) -> Response:
         """The cases of a set, by name or digest; with `version`, those of an older version."""
         versions = self._archive.cases.versions(named)
-        digest = self._archive.cases.digest(_text(request, "version") or named)
-        cases, text, page = self._archive.set(digest), _text(request, "q"), _page(request)
+        digest = self._archive.cases.digest(text_of(request, "version") or named)
+        cases, text, page = self._archive.set(digest), text_of(request, "q"), page_of(request)
         fitting = [case for case in cases if holds(case, text.casefold())] if text else cases
         pages = max(1, -(-len(fitting) // sets_page.PAGE_CASES))
         page = min(page, pages)
@@ -227,18 +223,18 @@ class _Cases:
             text=text,
             page=page,
         )
-        return _whole(opening(named, "cases", name=self._name) + body + CLOSING)
+        return whole(opening(named, "cases", name=self._name) + body + CLOSING)
 
     def review(self, named: str, request: Request) -> Response:
         """The next case to decide on, or the one that is asked for."""
         queue = ReviewQueue(self._archive.database, named)
-        digest = _text(request, "case")
+        digest = text_of(request, "case")
         item = queue.item(digest) if digest else queue.next()
         return self._reviewed(named, queue, item)
 
     async def decide(self, named: str, request: Request) -> Response:
         """Keep a decision on a case and go on to the next. Other sites are kept out by the guard around the app."""
-        fields = _form(request, await request.body())
+        fields = form_of(request, await request.body())
         return await asyncio.to_thread(self._decided, named, fields)
 
     def _decided(self, named: str, fields: Mapping[str, Sequence[str]]) -> Response:
@@ -280,72 +276,13 @@ class _Cases:
             named, item, queue.progress(), self._archive.library(), edited=edited, problem=problem
         )
         page = opening(f"Review of {named}", "cases", name=self._name) + body + CLOSING
-        return _whole(page, status=200 if problem is None else http_status(problem))
-
-
-def _page_route(name: str) -> type[APIRoute]:
-    class PageRoute(APIRoute):
-        """A failure leaves as a page that says what to do."""
-
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            handler = super().get_route_handler()
-
-            async def handled(request: Request) -> Response:
-                try:
-                    return await handler(request)
-                except AssayError as error:
-                    section: Section = "cases" if request.url.path.startswith("/cases") else "runs"
-                    said = shell.problem_markup(error.message, error.hint)
-                    page = opening("Not shown", section, name=name) + said + CLOSING
-                    return _whole(page, status=http_status(error))
-
-            return handled
-
-    return PageRoute
-
-
-def _whole(page: Markup, *, status: int = 200) -> Response:
-    return Response(_bytes(page), status_code=status, media_type="text/html", headers=dict(HEADERS))
-
-
-def _streamed(pieces: Iterator[Markup]) -> Response:
-    def sent() -> Iterator[bytes]:
-        try:
-            for piece in pieces:
-                yield _bytes(piece)
-        except AssayError as error:
-            yield _bytes(shell.problem_markup(error.message, error.hint))
-        yield _bytes(CLOSING)
-
-    return StreamingResponse(sent(), media_type="text/html", headers=dict(HEADERS))
-
-
-def _bytes(markup: Markup) -> bytes:
-    return str(markup).encode("utf-8", "replace")
-
-
-def _text(request: Request, name: str) -> str:
-    return request.query_params.get(name, "")[:_LONGEST_TEXT].strip()
-
-
-def _page(request: Request) -> int:
-    given = request.query_params.get("page", "")
-    return min(max(int(given), 1), _MOST_PAGE) if given.isascii() and given.isdigit() and len(given) < 9 else 1
-
-
-def _form(request: Request, body: bytes) -> Mapping[str, Sequence[str]]:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        raise BadInput("This is no form of ours.", hint="Send it as application/x-www-form-urlencoded.")
-    try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError as error:  # too many fields, or no UTF-8
-        raise BadInput(f"The form cannot be read: {error}.", hint="Open the page again.") from error
+        return whole(page, status=200 if problem is None else http_status(problem))
 
 
 def _selection(request: Request) -> Selection:
-    given = {key: _text(request, key) for key in ("outcome", "q", "order")}
+    given = {key: text_of(request, key) for key in ("outcome", "q", "order")}
     # A tag is matched as it stands, white space at its ends included.
-    return Selection(**given, tag=request.query_params.get("tag", "")[:_LONGEST_TEXT], page=_page(request))
+    return Selection(**given, tag=request.query_params.get("tag", "")[:LONGEST_TEXT], page=page_of(request))
 
 
 def _older(page: int, named: str, *, has_more: bool) -> Markup:

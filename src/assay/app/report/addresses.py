@@ -33,5 +33,15 @@ def review_url(name: str) -> str:
     return f"/cases/{_step(name)}/review"
 
 
+def decision_url(decision_id: str) -> str:
+    """The page of a decision."""
+    return f"/decisions/{decision_id}"
+
+
+def label_url(decision_id: str) -> str:
+    """Where the answers of a decision are labelled."""
+    return f"/decisions/{decision_id}/label"
+
+
 def _step(text: str) -> str:
     return quote(text, safe="", errors="replace")

@@ -45,6 +45,14 @@ def write_report(path: Path, view: RunView) -> None:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Raise BadInput where `write_report` could not write, before there is anything to write."""
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "cannot be written to" if folder.is_dir() else "is not there"
+        raise BadInput(f"{path} cannot be written: {folder} {why}.", hint="Name a file in a folder that exists.")
+
+
 def report_pieces(view: RunView) -> Iterator[bytes]:
     """The report in pieces of UTF-8, in order."""
     yield (written := _bytes(_head(view) + header_markup(view) + board_markup(view)))

@@ -43,7 +43,13 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 _WEB = Path(frame.__file__).parent / "static"
 _HERE = Path(__file__).parent
 _PARTS = {
-    "pages.css": (_WEB / "colours.css", _HERE / "report.css", _WEB / "bar.css", _HERE / "pages.css"),
+    "pages.css": (
+        _WEB / "colours.css",
+        _HERE / "report.css",
+        _WEB / "bar.css",
+        _HERE / "pages.css",
+        _HERE / "decisions.css",
+    ),
     "pages.js": (_WEB / "bar.js", _HERE / "pages.js"),
     "favicon.svg": (_WEB / "favicon.svg",),
 }

@@ -10,7 +10,7 @@ from assay.app.web import icons
 from assay.app.web.figures import count
 from assay.app.web.place import View
 
-Section = View | Literal["runs", "cases"]
+Section = View | Literal["runs", "cases", "decisions"]
 """Where one is: a view of the page, or one of the evaluation pages, which are documents of their own."""
 
 _GO = Markup("data-go")
@@ -19,6 +19,7 @@ _LINKS: tuple[tuple[Section, str, str, Markup], ...] = (
     ("documents", "/documents", "Documents", _GO),
     ("runs", "/runs", "Runs", Markup()),
     ("cases", "/cases", "Cases", Markup()),
+    ("decisions", "/decisions", "Decisions", Markup()),
     ("settings", "/settings", "Settings", _GO),
 )
 

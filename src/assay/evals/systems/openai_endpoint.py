@@ -58,7 +58,9 @@ class OpenAISystem:
         )
         self._turns = Turns(spec.concurrency)
         self._renamed_cap = False
-        self.name = spec.name or server_of(self._url) + (f"#{self._model}" if self._model else "")
+        # Two paths of one server are two systems; /v1 is everyone's and says nothing.
+        place = server_of(self._url) + self._url.path.rstrip("/").removesuffix("/v1")
+        self.name = spec.name or place + (f"#{self._model}" if self._model else "")
         self.spec = spec.model_dump(mode="json", exclude_defaults=True) | {"kind": "openai", "url": str(self._url)}
         if self._model:
             self.spec["model"] = self._model
