@@ -33,8 +33,11 @@ def same(path: Path, text: str) -> bool:
 def commands() -> str:
     from assay.app.cli.main import VERBS, cli
 
-    parts = ["# Commands\n\nGenerated from the code. Every verb but `up` and `init` takes `--json`.\n"]
-    root = click.Context(cli, info_name="assay")
+    parts = [
+        "# Commands\n\nGenerated from the code. `--json` prints one JSON object on stdout, wherever it is listed; the "
+        "exports write JSON lines without it.\n"
+    ]
+    root = click.Context(cli, info_name="assay", **cli.context_settings)
     for verb in VERBS:
         command = cli.get_command(root, verb)
         assert command is not None

@@ -4,8 +4,10 @@
 
 A world is 800 questions of differing difficulty and an incumbent's answers to them. Each change is answered on the same
 questions, in the same order, and decided by the rule `assay try` declares, at the alpha the budget gives; what is
-promoted becomes the incumbent. Equal systems differ on .162 of questions, those 5 points apart on .185. In the first `--stored` worlds alpha is taken from and settled in the ledger
-(`EvidenceBudget` on SQLite), in the others by `Spending`, whose alphas must be the same.
+promoted becomes the incumbent. Equal systems differ on .162 of questions, those 5 points apart on .185.
+
+In the first `--stored` worlds alpha is taken from and settled in the ledger (`EvidenceBudget` on SQLite), in the others
+by `Spending`, whose alphas must be the same.
 """
 
 import argparse

@@ -172,7 +172,8 @@ def null_rates(matrix: Matrix, pairs: Pairs, seeds: int) -> list[list[str]]:
                 streams = streams_of(matrix, pairs, rng.permutation(len(matrix.items)))[one_way]
                 streams = streams * (1 - 2 * rng.integers(0, 2, streams.shape, dtype=np.int8))
             else:
-                drawn = [matrix.scores[rng.permutation(len(matrix.items))].T for _ in range(20)]
+                # An order of its own for every arm and repeat, so that streams are independent given the matrix.
+                drawn = [rng.permuted(matrix.scores, axis=0).T for _ in range(20)]
                 streams = np.concatenate([one[:, :half] - one[:, half : 2 * half] for one in drawn])
             for alpha in ALPHAS:
                 counted[alpha].append(replay_many(hypotheses[alpha], streams))

@@ -123,7 +123,7 @@ def spending(runs: int = 3_000) -> None:
             print(f"| {count} | {exponent:g} | {cells[0][0]:.3f} | {cells[1][0]:.3f} | {cells[1][1]:.0f} |", flush=True)
 
 
-def estimates(runs: int = 600) -> None:
+def estimates(runs: int = 400) -> None:
     print(
         "| truth | icc | bias | raw bias | promoted | its bias | its raw bias | low <= truth | truth <= high |\n"
         "|---|---|---|---|---|---|---|---|---|"

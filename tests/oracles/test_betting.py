@@ -196,3 +196,14 @@ def test_wealth_is_the_mixture_step_by_step() -> None:
     for up, down in ratios.T:
         found = wealth.after([float(up), float(down)])
     assert np.log(found) == pytest.approx(log_mixture(log_growth(ratios).sum(axis=1)))
+
+
+def test_wealth_knows_what_is_impossible_after_it_has_lost_all() -> None:
+    wealth = Wealth(1)
+    for _ in range(2_000):
+        wealth.after([0.0])
+    assert wealth.after([float("inf")]) == [float("inf")]
+    rich = Wealth(1)
+    for _ in range(5_000):
+        rich.after([2.0])
+    assert rich.after([0.0])[0] > 1e300

@@ -13,6 +13,7 @@ from assay.evals.audit import RankAudit, ScoreTable, audit, table_of
 from assay.evals.columns import Columns, rows_of
 from assay.evals.generation.generate import generate
 from assay.evals.generation.generated import Generated, GenerationProgress
+from assay.evals.review import ReviewQueue
 from assay.evals.runs import RunRecord
 from assay.evals.set_audit import SetAudit, audit_set
 from assay.index.store import Store
@@ -60,7 +61,9 @@ def audit_sets(measuring: Measuring, synthetic: str, human: str, *, metric: str)
 
 def look_at_set(measuring: Measuring, name: str) -> SetAudit:
     """How near a set's questions stand to the words of their evidence, and what else can be told without runs."""
-    return audit_set(measuring.cases.load(name), corpus=StoredCorpus(measuring.workspace.store))
+    progress = ReviewQueue(measuring.workspace.database, name).progress()
+    corpus = StoredCorpus(measuring.workspace.store)
+    return audit_set(measuring.cases.load(name), corpus=corpus, decided=progress.total - progress.to_review)
 
 
 def _table(measuring: Measuring, name: str, metric: str) -> ScoreTable:

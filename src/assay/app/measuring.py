@@ -55,11 +55,15 @@ class Measuring:
 
     def read(self, path: Path) -> list[Case]:
         """The cases of a JSONL file; evidence that its document does not hold is a fault of its line."""
-        return read_cases(path, corpus=StoredCorpus(self.workspace.store))
+        return read_cases(path, corpus=self.corpus())
+
+    def corpus(self) -> StoredCorpus:
+        """The documents at hand, as they are now."""
+        return StoredCorpus(self.workspace.store)
 
     def absent_documents(self, cases: Sequence[Case]) -> list[str]:
         """Documents that evidence names and this workspace does not hold; none where it holds no document at all."""
-        corpus = StoredCorpus(self.workspace.store)
+        corpus = self.corpus()
         named = dict.fromkeys(piece.document for case in cases for piece in case.evidence)
         return [name for name in named if len(corpus) and not corpus.holds(name)]
 
@@ -164,9 +168,8 @@ class Measuring:
         """A run as report and page show it."""
         cases = self.cases_of(record)
         others = self.runs.list(200, set_digest=record.spec.set_digest)
-        return run_view(
-            self.runs, record, cases, gold_of=Library(self.workspace.store).gold, history=tuple(history(others).items())
-        )
+        course = tuple(history(others, before=record).items())
+        return run_view(self.runs, record, cases, gold_of=Library(self.workspace.store).gold, history=course)
 
     def write_report(self, record: RunRecord, path: Path | None = None) -> Path:
         """Write the HTML report of a run, by default into the workspace; where it is."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from assay.decisions.figures import points
+
 _HEIGHT = 9
 
 
@@ -15,12 +17,12 @@ def figure_lines(outcome: Mapping[str, Any]) -> list[str]:
     rows = [
         (
             "difference",
-            f"{_points(difference['value'])} ({_points(difference['low'])} to {_points(difference['high'])})",
+            f"{points(difference['value'])} points ({points(difference['low'])} to {points(difference['high'])})",
         ),
         ("questions", f"{outcome['n']:,}: {outcome['wins']:,} won, {outcome['losses']:,} lost, {ties:,} tied"),
     ]
     if outcome.get("support") != "HUMAN-CALIBRATED":
-        rows.insert(1, ("plain mean", f"{_points(difference['raw'])}, which a stop at a high point flatters"))
+        rows.insert(1, ("plain mean", f"{points(difference['raw'])} points, which a stop at a high point flatters"))
     if outcome.get("clusters") is not None:
         rows.append(("clusters", f"{outcome['clusters']:,}"))
     if outcome.get("failures"):
@@ -73,10 +75,6 @@ def _at(points: list[tuple[int, float, float, float]], items: int) -> tuple[int,
     """The last point at or before `items`; the first one where there is none."""
     known = [point for point in points if point[0] <= items]
     return known[-1] if known else points[0]
-
-
-def _points(value: float | None) -> str:
-    return "unbounded" if value is None else f"{100 * value:+.1f} points"
 
 
 def _change(before: float, after: float, ratio: Mapping[str, Any] | None, shape: str) -> str:

@@ -32,6 +32,17 @@ def signed(comparison: Comparison, value: float) -> str:
     return f"+{text}" if isfinite(value) and float(text) > 0 else text
 
 
+def points(value: float | None) -> str:
+    """A difference of scores in 0 to 1 as signed points of 100, with as many digits as keep it from reading as zero."""
+    if value is None or not isfinite(value):
+        return "no limit"
+    decimals = 1
+    while value and decimals < 12 and float(f"{100 * value:.{decimals}f}") == 0:
+        decimals += 1
+    text = f"{100 * value:+.{decimals}f}"
+    return "0.0" if float(text) == 0 else text
+
+
 def unit(comparison: Comparison) -> str:
     """What stands behind a score difference: " points", or nothing where the scale is the file's own."""
     return " points" if comparison.unit_scale else ""
@@ -48,6 +59,11 @@ def limits(comparison: Comparison) -> str:
     if difference.method == "none":
         return "no interval"
     return f"{signed(comparison, difference.low)} to {signed(comparison, difference.high)}"
+
+
+def probability(p: float) -> str:
+    """A p-value to two digits: 0.034, and "<0.001" below that."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def mean_score(comparison: Comparison, value: float) -> str:

@@ -12,15 +12,15 @@ from typing import Any
 
 from assay.decisions.compare import Scored, compare, comparison_shape
 from assay.decisions.comparison import Comparison
+from assay.decisions.figures import points
 from assay.decisions.hypothesis import Margins, Objective
 from assay.decisions.joint import Joint, joint
+from assay.decisions.needed import further_cases
 from assay.decisions.rules import read_verdict
 from assay.errors import BadInput
-from assay.stats.power import sample_size
 from assay.stats.verdict import Verdict
 
 OBJECTIVE: Objective = "not_worse"
-_MOST_NEEDED = 10_000_000
 
 
 class Passing(IntEnum):
@@ -60,11 +60,9 @@ class Gate:
     def as_json(self) -> dict[str, Any]:
         """The shared object of `assay try --json`, with the exit code."""
         shape = comparison_shape(self.comparison)
-        difference = {**shape["difference"], "raw": shape["difference"]["value"]}
         return {
             **shape,
             "verdict": str(self.verdict),
-            "difference": difference,
             "alpha": self.alpha,
             "margin": self.margins.margin,
             "smallest": self.margins.smallest,
@@ -79,7 +77,7 @@ class Gate:
     def sentence(self) -> str:
         """What was found, in words."""
         difference, margin = self.comparison.difference, f"{100 * self.margins.margin:g} points"
-        where = f"{_points(difference.value)} ({_points(difference.low)} to {_points(difference.high)}), on "
+        where = f"{points(difference.value)} points ({points(difference.low)} to {points(difference.high)}), on "
         where += f"{self.comparison.n:,} cases"
         if self.comparison.clusters is not None:
             where += f" in {self.comparison.clusters:,} clusters"
@@ -105,7 +103,7 @@ def gate(
     called: Called = Called(),
 ) -> Gate:
     """Hold `candidate` against `baseline`. Raises BadInput as `compare` does, and for scores that are not in 0 to 1."""
-    comparison = compare(baseline, candidate, alpha=2 * alpha)
+    comparison = compare(baseline, candidate, alpha=2 * alpha, margin=margins.margin)
     if not comparison.unit_scale:
         raise BadInput(
             "A gate needs scores between 0 and 1: its margin is in points of 100.",
@@ -120,7 +118,7 @@ def gate(
         passing = Passing.PASSED
     else:
         passing = Passing.NOT_SHOWN
-    return Gate(comparison, margins, alpha, joined, passing, _needed(comparison, margins, alpha), called)
+    return Gate(comparison, margins, alpha, joined, passing, _needed(comparison, margins), called)
 
 
 def _held(quality: Verdict, comparison: Comparison, margins: Margins) -> Joint:
@@ -138,20 +136,8 @@ def _held(quality: Verdict, comparison: Comparison, margins: Margins) -> Joint:
     return Joint(verdict, quality, passes and shown.promotable, shown.reasons)
 
 
-def _needed(comparison: Comparison, margins: Margins, alpha: float) -> int | None:
+def _needed(comparison: Comparison, margins: Margins) -> int | None:
     """Further cases until a true difference of 0 would be shown to be within the margin, 4 times in 5."""
-    difference = comparison.difference
-    if difference.low > -margins.margin:
+    if comparison.difference.low > -margins.margin:
         return 0
-    if comparison.n < 2 or difference.half_width in (0.0, float("inf")) or difference.method == "none":
-        return None
-    # The width as it is counts clusters and ties; the variance behind it, as if cases stood alone.
-    from assay.stats.interval import z_two_sided
-
-    variance = comparison.n * (difference.half_width / z_two_sided(2 * alpha)) ** 2
-    total = sample_size(margins.margin, variance=variance, alpha=alpha, two_sided=False)
-    return max(1, total - comparison.n) if total < _MOST_NEEDED else None
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f} points"
+    return further_cases(comparison.difference, comparison.n, effect=margins.margin)

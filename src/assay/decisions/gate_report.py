@@ -7,6 +7,7 @@ from math import isfinite
 from xml.etree import ElementTree
 
 from assay.decisions.comparison import Change
+from assay.decisions.figures import points
 from assay.decisions.gate import Gate, Passing
 
 _MARKS = {Passing.PASSED: "✅", Passing.WORSE: "❌", Passing.NOT_SHOWN: "⚠️"}
@@ -63,7 +64,7 @@ def junit(gate: Gate, *, title: str = "assay gate") -> str:
 
 def _interval(gate: Gate) -> str:
     difference = gate.comparison.difference
-    return f"{_points(difference.value)} ({_points(difference.low)} to {_points(difference.high)})"
+    return f"{points(difference.value)} ({points(difference.low)} to {points(difference.high)})"
 
 
 def _change(name: str, change: Change | None, shape: str) -> list[tuple[str, str, str, str]]:
@@ -88,12 +89,8 @@ def _plot(gate: Gate) -> list[str]:
     cells[at(0.0)] = "|"
     cells[at(-margin)] = "!"
     cells[at(difference.value)] = "o"
-    scale = f"{_points(-reach):<{_BAR // 2}}0{_points(reach):>{_BAR // 2}}"
+    scale = f"{points(-reach):<{_BAR // 2}}0{points(reach):>{_BAR // 2}}"
     return ["".join(cells).rstrip(), scale, "! margin   | no change   o difference   = interval"]
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}" if isfinite(value) else "no limit"
 
 
 def _cell(text: str) -> str:

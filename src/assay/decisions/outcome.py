@@ -5,17 +5,17 @@ Invariant: `verdict` follows from `difference`, `cost`, `latency` and the margin
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
 
 from assay.decisions.compare import change_shape
 from assay.decisions.comparison import Comparison
+from assay.decisions.figures import points
 from assay.decisions.fold import Fold
 from assay.decisions.hypothesis import Hypothesis
 from assay.decisions.joint import Joint, joint
 from assay.decisions.rules import read_verdict
 from assay.stats.estimate import Evidence
-from assay.stats.power import sample_size
 from assay.stats.verdict import Verdict
 
 MOST_QUESTIONS = 1_000_000
@@ -49,7 +49,7 @@ def outcome_shape(
         "clusters": fold.units if hypothesis.clusters is not None else None,
         "alpha": hypothesis.alpha,
         "margin": hypothesis.margins.margin,
-        "needed": needed(hypothesis, fold) if joined.quality is Verdict.UNDECIDED else 0,
+        "needed": needed(hypothesis, fold, found) if joined.quality is Verdict.UNDECIDED else 0,
         "cost": change_shape(comparison.cost if comparison else None, "usd"),
         "latency": change_shape(comparison.latency if comparison else None, "p95_ms"),
         "quality": str(joined.quality),
@@ -71,30 +71,30 @@ def outcome_shape(
     }
 
 
-def needed(hypothesis: Hypothesis, fold: Fold) -> int | None:
-    """How many more questions like these would show the difference seen, 4 times in 5; None where none can be told.
+def needed(hypothesis: Hypothesis, fold: Fold, found: Evidence) -> int | None:
+    """How many more questions like these would decide if the difference stays what it is; None where none can be told.
 
-    At the alpha of this decision, by the fixed-n formula: a larger number than the rule needs on average. A candidate
-    that gains less than what matters is asked for the number that shows so.
+    An interval narrows with the root of the questions, so the one shown (with its clusters, its alpha, its looks) says
+    how many it takes until a limit passes 0, the margin, or what matters: the nearest of them counts.
     """
-    if fold.counted < 2:
+    margins = hypothesis.margins
+    reaches = []
+    for value, limit, goal in (
+        (found.raw, found.low, 0.0),
+        (found.raw, found.low, -margins.margin),
+        (-found.raw, -found.high, -margins.smallest),
+    ):
+        if value > goal and isfinite(limit) and value > limit:
+            reaches.append(((value - limit) / (value - goal)) ** 2)
+    if not reaches or fold.counted < 2 or min(reaches) * fold.counted > MOST_QUESTIONS:
         return None
-    differences = [item.difference for item in fold.folded if item.counted]
-    mean = sum(differences) / len(differences)
-    variance = sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)
-    if variance == 0:
-        return None
-    # Clusters: what a question is worth is what the spread of the plain mean says, and that is not known better here.
-    effect = mean if mean > 0 else hypothesis.margins.smallest - mean
-    total = sample_size(effect, variance=variance, alpha=hypothesis.alpha, two_sided=False)
-    more = total - fold.counted
-    return None if total > MOST_QUESTIONS else max(1, more)
+    return max(1, ceil(min(reaches) * fold.counted) - fold.counted)
 
 
 def sentence(hypothesis: Hypothesis, fold: Fold, found: Evidence, joined: Joint) -> str:
     """The verdict in a sentence or two."""
-    name, points = hypothesis.candidate.name, f"{100 * found.value:+.1f} points"
-    range_ = f"{points} in {hypothesis.metric} ({_points(found.low)} to {_points(found.high)})"
+    name = hypothesis.candidate.name
+    range_ = f"{points(found.value)} points in {hypothesis.metric} ({points(found.low)} to {points(found.high)})"
     after = f"after {fold.counted:,} of {hypothesis.items:,} questions"
     margins = hypothesis.margins
     said: Mapping[Verdict, str] = {
@@ -108,13 +108,9 @@ def sentence(hypothesis: Hypothesis, fold: Fold, found: Evidence, joined: Joint)
     if joined.verdict is not joined.quality or (joined.reasons and not joined.promotable):
         words += " " + " ".join(f"{reason[0].upper()}{reason[1:]}." for reason in joined.reasons)
     if joined.quality is Verdict.UNDECIDED:
-        more = needed(hypothesis, fold)
-        words += f" About {more:,} more questions would decide if it stays so." if more else ""
+        more = needed(hypothesis, fold, found)
+        words += f" About {more:,} more would decide if it stays so." if more else ""
     return words
-
-
-def _points(limit: float) -> str:
-    return f"{100 * limit:+.1f}" if isfinite(limit) else "unbounded"
 
 
 def _finite(limit: float) -> float | None:

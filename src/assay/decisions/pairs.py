@@ -1,6 +1,7 @@
-"""Two result lists become one list of paired cases; whatever is left over or odd is counted and named.
+"""Result lists become lists of paired cases, the incumbent's first; whatever is left over or odd is counted and named.
 
-Invariant: every case both sides measured is one pair, with repeats averaged first and failures scored, never dropped.
+Invariant: every case that all sides measured is one pair, with repeats averaged first and failures scored, never
+dropped.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ NAMED = 5  # how many cases a message names
 
 @dataclass(frozen=True, slots=True)
 class Unpaired:
-    """Cases only one side has: how many, and the first few by name."""
+    """Cases of a side that are in no pair: how many, and the first few by name."""
 
     incumbent: int
     candidate: int
@@ -45,7 +46,8 @@ class Arm:
 class Pairs:
     """The n paired cases. `clusters` numbers each pair's cluster, or is None where no line named one.
 
-    `alone` counts the cases that name no cluster while others do: each is a cluster of its own.
+    `alone` counts the cases that name no cluster while others do: each is a cluster of its own. `unit_scale`: every
+    score of every side lies in 0 to 1.
     """
 
     n: int
@@ -86,41 +88,69 @@ def pair(incumbent: Sequence[Scored], candidate: Sequence[Scored], *, lower_is_b
 
     A failed case scores the worst of the scale 0 to 1: 0, or 1 where lower is better.
     """
-    first, second = _Columns("A", incumbent), _Columns("B", candidate)
+    return pair_all([("A", incumbent), ("B", candidate)], lower_is_better=lower_is_better)[0]
+
+
+def pair_all(sides: Sequence[tuple[str, Sequence[Scored]]], *, lower_is_better: bool = False) -> list[Pairs]:
+    """Pair each later side with the first, all over the same cases: those that every one of the named sides has.
+
+    Raises BadInput as `pair` does.
+    """
+    columns = [_Columns(name, rows) for name, rows in sides]
     # In one order, whatever the files': resampling goes by position, and the same results must get the same limits.
-    cases = sorted(case for case in first.known if case in second.known)
-    if not cases:
-        raise BadInput(
-            f"No case of A is in B (A begins with {_quoted(first.known)}, B with {_quoted(second.known)}).",
-            hint='Use the same "case" for the same question in both files.',
-        )
-    unit_scale = _unit_scale(first, second)
-    for side in (first, second):
+    cases = sorted(_common(columns))
+    unit_scale = _unit_scale(columns)
+    for side in columns:
         _score_failures(side, unit_scale=unit_scale, lower_is_better=lower_is_better)
     numbers = {case: number for number, case in enumerate(cases)}
-    clusters, alone = _clusters(numbers, first, second)
-    return Pairs(
-        n=len(cases),
-        incumbent=_arm(first, numbers),
-        candidate=_arm(second, numbers),
-        clusters=clusters,
-        alone=alone,
-        unpaired=_unpaired(first.known, second.known),
-        unit_scale=unit_scale,
-    )
+    clusters, alone = _clusters(numbers, columns)
+    first, *others = columns
+    incumbent = _arm(first, numbers)
+    return [
+        Pairs(
+            n=len(cases),
+            incumbent=incumbent,
+            candidate=_arm(side, numbers),
+            clusters=clusters,
+            alone=alone,
+            unpaired=_unpaired(numbers, first.known, side.known),
+            unit_scale=unit_scale,
+        )
+        for side in others
+    ]
 
 
-def _unpaired(first: dict[str, None], second: dict[str, None]) -> Unpaired:
-    only_first = [case for case in first if case not in second]
-    only_second = [case for case in second if case not in first]
+def _common(columns: list[_Columns]) -> list[str]:
+    first, *others = columns
+    cases = list(first.known)
+    for number, side in enumerate(others):
+        left = [case for case in cases if case in side.known]
+        if not left:
+            among = " that the files before it share" if number else ""
+            begins = f"{first.name} begins with {_quoted(first.known)}, {side.name} with {_quoted(side.known)}"
+            where = "both files." if len(others) == 1 else f"all files, or leave {side.name} out."
+            raise BadInput(
+                f"No case of {first.name}{among} is in {side.name} ({begins}).",
+                hint=f'Use the same "case" for the same question in {where}',
+            )
+        cases = left
+    return cases
+
+
+def _unpaired(paired: dict[str, int], first: dict[str, None], second: dict[str, None]) -> Unpaired:
+    only_first = [case for case in first if case not in paired]
+    only_second = [case for case in second if case not in paired]
     named = (only_first[: NAMED - min(len(only_second), 2)] + only_second)[:NAMED]
     return Unpaired(len(only_first), len(only_second), tuple(named))
 
 
-def _unit_scale(*sides: _Columns) -> bool:
+def _unit_scale(sides: list[_Columns]) -> bool:
     finite = np.concatenate([side.scores[~side.failed] for side in sides])
     if finite.size == 0:
-        raise BadInput("No score in either file is a number.", hint="Check that the run that wrote them worked.")
+        raise BadInput(
+            f"No score in {'either' if len(sides) == 2 else 'any'} file is a number.",
+            hint="Check that the run that wrote them worked.",
+        )
     return bool(finite.min() >= 0 and finite.max() <= 1)
 
 
@@ -155,14 +185,14 @@ def _arm(side: _Columns, numbers: dict[str, int]) -> Arm:
     )
 
 
-def _clusters(numbers: dict[str, int], *sides: _Columns) -> tuple[Codes | None, int]:
+def _clusters(numbers: dict[str, int], sides: list[_Columns]) -> tuple[Codes | None, int]:
     found: dict[str, str] = {}
     for side in sides:
         for case, cluster in zip(side.cases, side.clusters, strict=True):
             if cluster is not None and found.setdefault(case, cluster) != cluster:
                 raise BadInput(
                     f"Case {case!r} is in cluster {found[case]!r} and in cluster {cluster!r}.",
-                    hint="Give a case the same cluster on every line and in both files.",
+                    hint="Give a case the same cluster on every line and in every file.",
                 )
     labels = [found.get(case) for case in numbers]
     alone = labels.count(None)

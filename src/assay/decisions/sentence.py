@@ -3,35 +3,61 @@
 Invariant: the words agree with the verdict.
 """
 
-from assay.decisions.comparison import Change, Comparison
-from assay.decisions.figures import counted, figure, level, limits, percent_change, percent_limits, unit
+from assay.decisions.comparison import Change, Comparison, Family
+from assay.decisions.figures import counted, figure, level, limits, percent_change, percent_limits, shown_name, unit
 
 
-def sentence(comparison: Comparison) -> str:
-    """The verdict with its size, its interval and what it rests on."""
+def sentence(comparison: Comparison, *, incumbent: str = "A", candidate: str = "B") -> str:
+    """The verdict with its size, its interval and what it rests on, then what is shown of the margin, if one was given.
+
+    The names must be safe to show (`shown_name`).
+    """
     difference = comparison.difference
-    on = f"on {counted(comparison.n, 'paired case')}{_in_clusters(comparison)}"
+    on = f"on {counted(comparison.n, 'paired case')}{in_clusters(comparison)}"
+    by = _by(comparison, incumbent)
     if difference.method == "none":
-        return f"Undecided: B scores {_by(comparison)} {on}, but no interval can be given: {difference.reason}."
-    if comparison.verdict == "UNDECIDED":
-        return (
-            f"Undecided: B scores {_by(comparison)}, and the {level(difference)} interval {limits(comparison)} "
-            f"includes no change, {on}."
-        )
-    word, sign = ("better", 1) if comparison.verdict == "BETTER" else ("worse", -1)
-    near, far = sorted(abs(limit) for limit in (difference.low, difference.high))
-    return (
-        f"B is {word} than A by {figure(comparison, sign * difference.value)}{unit(comparison)} "
-        f"({level(difference)} interval {figure(comparison, near)} to {figure(comparison, far)}), {on}."
-    )
+        found = f"Undecided: {candidate} scores {by} {on}, but no interval can be given: {difference.reason}."
+    elif comparison.verdict == "UNDECIDED":
+        interval = f"the {interval_name(comparison)} {limits(comparison)}"
+        found = f"Undecided: {candidate} scores {by}, and {interval} includes no change, {on}."
+    else:
+        word, sign = ("better", 1) if comparison.verdict == "BETTER" else ("worse", -1)
+        near, far = sorted(abs(limit) for limit in (difference.low, difference.high))
+        size = f"{figure(comparison, sign * difference.value)}{unit(comparison)}"
+        interval = f"{interval_name(comparison)} {figure(comparison, near)} to {figure(comparison, far)}"
+        found = f"{candidate} is {word} than {incumbent} by {size} ({interval}), {on}."
+    return f"{found} {said}" if (said := _on_margin(comparison)) else found
+
+
+def interval_name(comparison: Comparison) -> str:
+    """The kind of interval: "95% interval", or for one arm of many "95% interval for all 4 at once"."""
+    together = f" for all {comparison.family} at once" if comparison.family > 1 else ""
+    return f"{level(comparison.difference)} interval{together}"
+
+
+def _on_margin(comparison: Comparison) -> str:
+    if comparison.margin is None:
+        return ""
+    size = f"{comparison.margin * (100 if comparison.unit_scale else 1):g}{unit(comparison)}"
+    if comparison.not_worse:
+        return f"It is shown not to be worse by more than {size}."
+    if comparison.difference.high < -comparison.margin:
+        return f"It is shown to be worse by more than {size}."
+    return f"That it is not worse by more than {size} is not shown."
 
 
 def outlook(comparison: Comparison) -> str:
-    """Where undecided: what such data could have shown. Empty otherwise, and where they could show nothing."""
+    """Where undecided: what such data could have shown, and how many more would show what was seen if it is the truth.
+
+    Empty otherwise, and where they could show nothing.
+    """
     if comparison.verdict != "UNDECIDED" or comparison.detectable is None:
         return ""
     size = f"{figure(comparison, comparison.detectable)}{unit(comparison)}"
-    return f"With cases like these, a true change of {size} would show 4 times in 5."
+    could = f"With cases like these, a true change of {size} would show 4 times in 5."
+    if comparison.needed is None or float(figure(comparison, comparison.difference.value)) == 0:
+        return could
+    return f"{could} To show the difference seen, if it is the true one, takes about {comparison.needed:,} more."
 
 
 def side_effects(comparison: Comparison) -> str:
@@ -53,16 +79,52 @@ def _effect(change: Change, name: str) -> str:
     return f"{name} {direction} {percent_change(ratio.value).lstrip('+-')} ({percent_limits(ratio)})"
 
 
-def _by(comparison: Comparison) -> str:
+def _by(comparison: Comparison, incumbent: str) -> str:
     value = comparison.difference.value
     if float(figure(comparison, value)) == 0:
-        return "the same as A"
+        return f"the same as {incumbent}"
     word = "worse" if value < 0 else "better" if comparison.lower_is_better else "higher"
     word = "lower" if word == "worse" and not comparison.lower_is_better else word
-    return f"{figure(comparison, abs(value))}{unit(comparison)} {word} than A"
+    return f"{figure(comparison, abs(value))}{unit(comparison)} {word} than {incumbent}"
 
 
-def _in_clusters(comparison: Comparison) -> str:
+def in_clusters(comparison: Comparison) -> str:
+    """ " in 24 clusters", or nothing where each case stands alone."""
     if comparison.clusters is None or comparison.clusters == comparison.n:
         return ""
     return f" in {counted(comparison.clusters, 'cluster')}"
+
+
+def headline(family: Family) -> str:
+    """What the candidates come to, in one sentence about the one with the largest improvement."""
+    top, incumbent, count = family.top.comparison, shown_name(family.incumbent), len(family.arms)
+    name = shown_name(family.top.name)
+    if family.best is None and top.verdict == "WORSE":
+        every = "The only candidate is" if count == 1 else f"All {count} candidates are"
+        return f"{every} worse than {incumbent}; the least so: {sentence(top, incumbent=incumbent, candidate=name)}"
+    better = sum(arm.comparison.verdict == "BETTER" for arm in family.arms)
+    if better:
+        shown = f"{better} of {counted(count, 'candidate')} shown to be better than {incumbent}."
+    else:
+        shown = f"None of {counted(count, 'candidate')} is shown to be better than {incumbent}."
+    return f"{shown} The highest: {sentence(top, incumbent=incumbent, candidate=name)}"
+
+
+def caveat(family: Family) -> str:
+    """Why the best of many will do less well than it did; empty for one candidate, or where none improves anything."""
+    count = len(family.arms)
+    if family.best is None or count == 1:
+        return ""
+    return (
+        f"{shown_name(family.best.name)} was picked as the best of {count} on these cases, which flatters it: expect "
+        "less on others. Its interval allows for the choice, the difference itself does not."
+    )
+
+
+def family_method(family: Family) -> str:
+    """How the verdicts were made, and which error they bound."""
+    top = family.top.comparison.difference
+    return (
+        f"max-T over sign flips, so that the chance to call any candidate better or worse that is neither is at most "
+        f"{100 * family.alpha:g}%. {shown_name(family.top.name)}: {top.method} ({top.reason})."
+    )

@@ -4,11 +4,15 @@ Intervals of two runs that overlap do not say that nothing changed: the same cas
 either interval, so compare two runs with `diff`. Proved by `tests/unit/evals/test_history.py`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assay.evals.runs import RunRecord
 from assay.evals.scorer import AGAINST
+
+_SETTINGS = re.compile(r"[ (#]")
+"""What follows in a system's name says its settings or its model: `assay index.k=8`, `bot:answer(k=5)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,15 @@ class Point:
     same_cases: bool
 
 
-def history(runs: Iterable[RunRecord]) -> Mapping[str, tuple[Point, ...]]:
+def history(runs: Iterable[RunRecord], *, before: RunRecord | None = None) -> Mapping[str, tuple[Point, ...]]:
     """Points by metric, oldest first, of the runs that have a scoreboard; metrics in the order of the newest run.
 
+    With `before`, only that run and those before it, and of its system under any settings: another system's scores are
+    no course of this one's.
     Of a metric that compares two answers only runs with the newest one's opponent: others are on another scale.
     """
-    ordered = sorted((run for run in runs if run.summary), key=lambda run: (run.created_ns, run.id))
+    wanted = (run for run in runs if run.summary and (before is None or _precedes(run, before)))
+    ordered = sorted(wanted, key=lambda run: (run.created_ns, run.id))
     points: dict[str, list[Point]] = {}
     opponents: dict[str, str] = {}
     for run in reversed(ordered):
@@ -52,6 +59,11 @@ def history(runs: Iterable[RunRecord]) -> Mapping[str, tuple[Point, ...]]:
             )
             points.setdefault(name, []).append(point)
     return {name: tuple(reversed(found)) for name, found in points.items()}
+
+
+def _precedes(run: RunRecord, other: RunRecord) -> bool:
+    one, two = (_SETTINGS.split(record.spec.system, maxsplit=1)[0] for record in (run, other))
+    return one == two and run.created_ns <= other.created_ns
 
 
 def _opponent(run: RunRecord, metric: str) -> str:

@@ -121,6 +121,8 @@ def scorers_for(
         known = [name for name in known if name not in ("pairwise", "aurc")]
     for name in wanted:
         if name not in known:
+            if name in RetrievalScorer().metrics:
+                raise BadSetting(f"{name} needs evidence, and no case names any.", hint="Add it, or leave it out.")
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
             raise BadSetting(
                 f"There is no metric {name!r} for {kind}s.",

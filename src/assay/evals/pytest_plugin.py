@@ -24,12 +24,21 @@ def assay_eval(request: pytest.FixtureRequest) -> "Callable[..., Measurement]":
     def measured(
         system: Any, cases: "str | Path | Iterable[Case | Mapping[str, Any]]", **options: Any
     ) -> "Measurement":
+        from assay.errors import AssayError
         from assay.evals.notebook import measure
 
+        __tracebackhide__ = True
         if isinstance(cases, str | Path):
             beside = request.path.parent / cases
             cases = beside if beside.exists() else Path(cases)
-        board = measure(system, cases, **options)
+        try:
+            board = measure(system, cases, **options)
+        except AssayError as error:
+            # Whoever runs the test is helped by their own line and by what to do, which pytest's summary has room for
+            # only in the message; not by the frames of what they called.
+            error.args = (f"{error.message} {error.hint}".strip(),)
+            error.message = error.args[0]
+            raise error.with_traceback(None) from error.__cause__
         request.config.stash.setdefault(_MEASURED, []).append((request.node.nodeid, str(board)))
         return board
 

@@ -311,7 +311,9 @@ def _notes(columns: Columns, measured: Mapping[str, Metric]) -> list[str]:
     if columns.rows > columns.count:
         notes.append(f"{columns.rows:,} answers to {columns.count:,} questions: averaged within each question first.")
     if columns.unpriced:
-        notes.append(f"{columns.unpriced:,} answers have no known price and are not in the cost.")
+        failed = ", and neither is what the failed ones cost" if columns.failed_rows else ""
+        answers = "1 answer has" if columns.unpriced == 1 else f"{columns.unpriced:,} answers have"
+        notes.append(f"{answers} no known price and no part in the cost{failed}.")
     return notes
 
 

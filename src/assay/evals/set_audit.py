@@ -51,6 +51,7 @@ class SetAudit:
     run_share: float | None
     known_share: float | None
     faults: tuple[tuple[str, str], ...]
+    decided: int = 0
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -62,8 +63,11 @@ class SetAudit:
         return asdict(self) | {"sentences": list(self.sentences)}
 
 
-def audit_set(cases: Sequence[Case], *, corpus: Corpus | None = None) -> SetAudit:
-    """Leakage, answerability and form of a set. Without a corpus, evidence is its quotes alone."""
+def audit_set(cases: Sequence[Case], *, corpus: Corpus | None = None, decided: int = 0) -> SetAudit:
+    """Leakage, answerability and form of a set. Without a corpus, evidence is its quotes alone.
+
+    `decided` is on how many of the cases a person has decided in a review that is not finished.
+    """
     if not cases:
         raise BadInput("There are no cases to audit.", hint="Import or generate some.")
     counts: Counter[str] = Counter()
@@ -89,6 +93,7 @@ def audit_set(cases: Sequence[Case], *, corpus: Corpus | None = None) -> SetAudi
         run_share=statistics.median(runs) if runs else None,
         known_share=statistics.median(known) if known else None,
         faults=tuple(faults),
+        decided=decided,
     )
 
 
@@ -175,5 +180,6 @@ def _said_of(found: SetAudit) -> list[str]:
             f"({PEOPLES_KNOWN_SHARE:.0%} and {PEOPLES_RUN_SHARE:.0%}), which they wrote with the passage before them."
         )
     if "generated" in found.tags and "reviewed" not in found.tags:
-        said.append("Generated, and reviewed by nobody. " + EVIDENCE)
+        who = f"of which people have reviewed {found.decided} so far" if found.decided else "and reviewed by nobody"
+        said.append(f"Generated, {who}. " + EVIDENCE)
     return said

@@ -100,7 +100,7 @@ class BettingTest:
             self._total += value
         return self.verdict
 
-    def evidence(self, *, draws: int = 2_000, seed: int = 0) -> Evidence:
+    def evidence(self, *, draws: int = 1_000, seed: int = 0) -> Evidence:
         """The stop-adjusted estimate with the interval of this very rule, and the raw mean beside it.
 
         The estimate is median unbiased by stage-wise ordering: see `assay.stats.stopped`. Costs tenths of a second
@@ -215,8 +215,7 @@ class BettingTest:
         up = [_payoff(value - self.low, self._null(point) - self.low) for point in self._above.values()]
         down = [_payoff(self.high - value, self.high - self._null(point)) for point in self._below.values()]
         wealth = self._wealth.after(up + down)
-        if wealth[0] > self._best:
-            self._best = wealth[0]
+        self._best = max(self._best, wealth[0])
         if max(wealth) < self._least:
             return
         for claim, have, needed in zip((*self._above, *self._below), wealth, self._needed, strict=True):

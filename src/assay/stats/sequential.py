@@ -10,7 +10,7 @@ Proved by `tests/oracles/test_horizon.py`, `test_trinomial.py`, and `tests/prope
 """
 
 from collections.abc import Collection, Mapping
-from math import ceil, inf, log, nextafter
+from math import ceil, inf, nextafter
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +19,7 @@ from assay.stats.estimate import Evidence
 from assay.stats.horizon import calibrate, log_e_now, p_value
 from assay.stats.planning import Forecast, forecast, questions_expected
 from assay.stats.rule import BinaryRule
-from assay.stats.shifted import log_e_shifted, lower_limit
+from assay.stats.shifted import lower_limit, shows
 from assay.stats.stagewise import last_look_p, promoted_low, unbiased
 from assay.stats.trinomial import mean_first
 from assay.stats.verdict import Verdict
@@ -168,14 +168,12 @@ class SequentialBinary:
             self._show(Verdict.PROMOTE)
         if (d < 0 or last) and self.losses >= enough:
             self._show(Verdict.WORSE)
-        if d >= 0 and rule.margin is not None and self._within(self.wins, self.losses, rule.margin, rule.alpha):
+        wins, losses, ties = self.wins, self.losses, self.ties
+        if d >= 0 and rule.margin is not None and shows(wins, losses, ties, shift=rule.margin, level=rule.alpha):
             self._show(Verdict.NOT_WORSE)
-        if d <= 0 and rule.smallest is not None and self._within(self.losses, self.wins, rule.smallest, rule.beta):
+        if d <= 0 and rule.smallest is not None and shows(losses, wins, ties, shift=rule.smallest, level=rule.beta):
             self._show(Verdict.NOT_BETTER)
         self.over = self.over or last or differ == rule.horizon
-
-    def _within(self, wins: int, losses: int, margin: float, level: float) -> bool:
-        return log_e_shifted(wins, losses, self.ties, shift=margin) >= log(1 / level)
 
     def _show(self, verdict: Verdict) -> None:
         if self.verdict is Verdict.UNDECIDED or _STRONGER.get(self.verdict) is verdict:

@@ -25,6 +25,15 @@ def log_e_shifted(wins: int, losses: int, ties: int, *, shift: float) -> float:
     return _log_mean(wins, losses, ties, gains(shift))
 
 
+def shows(wins: int, losses: int, ties: int, *, shift: float, level: float) -> bool:
+    """Whether that evidence is enough at `level`, without its exact value where no single bet would be."""
+    enough = log(1 / level)
+    bets = gains(shift)
+    if max([wins * w + losses * b + ties * t for w, b, t in bets]) < enough:
+        return False
+    return _log_mean(wins, losses, ties, bets) >= enough
+
+
 def lower_limit(wins: int, losses: int, ties: int, *, alpha: float) -> float:
     """The highest mean of d that the evidence rules out at `alpha`, valid at any time; -1 where it rules out none."""
     enough = log(1 / alpha)

@@ -134,7 +134,7 @@ def forecast_stops(rule: Rule, *, difference: float, sd: float, items: int, stre
     return simulate(atoms, rule, steps=items, streams=streams, seed=seed)
 
 
-def stage_wise_mean(differences: Floats, rule: Rule, side: int, *, draws: int = 2_000, seed: int = 0) -> float:
+def stage_wise_mean(differences: Floats, rule: Rule, side: int, *, draws: int = 1_000, seed: int = 0) -> float:
     """The stop-adjusted mean after `differences` (n >= 1 of them) ended on `side`: see the module's docstring.
 
     Of a finite set the differences seen are known, and only the mean of the rest is estimated.

@@ -64,6 +64,9 @@ def supremum(ratios: Floats) -> float:
     return max(0.0, float(log_mixture(np.cumsum(log_growth(ratios), axis=0)).max()))
 
 
+_Parts = tuple[float, float, float, float, float, float, float, float]
+
+
 class Wealth:
     """The running mixture wealth of several bets at once, in plain floats: eight numbers are too few for an array.
 
@@ -74,18 +77,30 @@ class Wealth:
     __slots__ = ("_bets",)
 
     def __init__(self, bets: int) -> None:
-        self._bets = [[1 / len(_GRID)] * len(_GRID) for _ in range(bets)]
+        share = 1 / len(_GRID)
+        self._bets: list[_Parts] = [(share, share, share, share, share, share, share, share)] * bets
 
     def after(self, ratios: list[float]) -> list[float]:
         """The wealth of each bet once it has been paid its ratio."""
-        wealth = []
-        for i, ratio in enumerate(ratios):
-            gain = ratio - 1.0
-            self._bets[i] = parts = [
-                part * (1.0 + theta * gain) for part, theta in zip(self._bets[i], _GRID, strict=True)
-            ]
-            wealth.append(sum(parts))
-        return wealth
+        self._bets = [_paid(parts, ratio - 1.0) for parts, ratio in zip(self._bets, ratios, strict=True)]
+        # What is impossible has lost even where 0 times infinity leaves no number.
+        return [inf if ratio == inf else sum(parts) for parts, ratio in zip(self._bets, ratios, strict=True)]
+
+
+def _paid(parts: _Parts, gain: float) -> _Parts:
+    # Written out, for it is most of the time of an update: a loop takes two to three times as long.
+    a, b, c, d, e, f, g, h = parts
+    p, q, r, s, t, u, v, w = _GRID
+    return (
+        a * (1.0 + p * gain),
+        b * (1.0 + q * gain),
+        c * (1.0 + r * gain),
+        d * (1.0 + s * gain),
+        e * (1.0 + t * gain),
+        f * (1.0 + u * gain),
+        g * (1.0 + v * gain),
+        h * (1.0 + w * gain),
+    )
 
 
 def reach(level: float) -> float:

@@ -79,7 +79,7 @@ def test_names_of_others_are_text_in_the_reports() -> None:
     text = markdown(found)
     assert "<img" not in text.replace("\\<img", "")
     assert "\x1b" not in text
-    suite = ElementTree.fromstring(junit(found))  # noqa: S314  our own text
+    suite = ElementTree.fromstring(junit(found))
     assert suite.get("failures") == "1"
     case = suite.find("testcase")
     assert case is not None

@@ -1,4 +1,4 @@
-"""Cost and latency can hold a promotion back and never cause one; only a cheaper candidate may win by not being worse."""
+"""Cost and latency can hold a promotion back and never cause one; only a cheaper candidate wins by not being worse."""
 
 import itertools
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from assay.errors import BadInput, Corrupt, NotFound
 from assay.evals.case import Case, Evidence, set_digest
-from assay.evals.cases import CaseStore
+from assay.evals.cases import LIMITED, CaseStore
 from assay.evals.tables import case_member, case_name, case_row, case_set
 
 RICH = Case(
@@ -134,7 +134,7 @@ def test_threads_saving_the_same_set_make_one_version(database):
 SAVES = """
 import sys
 from assay.evals.case import Case
-from assay.evals.cases import CaseStore
+from assay.evals.cases import LIMITED, CaseStore
 from assay.ledger.database import open_database
 
 store = CaseStore(open_database(sys.argv[1]))
@@ -169,3 +169,20 @@ def test_two_processes_at_once(database, database_url):
     assert len({version.digest for version in versions}) == 5
     assert all(len(store.load(version.digest)) == 500 for version in versions)
     assert store.load("shared")[0].question == "question 4"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "--limit", "mine.jsonl", "mine, first 3"])
+def test_a_name_that_could_be_a_path_a_flag_or_a_derived_set_is_refused(sqlite_database, name):
+    with pytest.raises(BadInput):
+        CaseStore(sqlite_database).save(name, [Case("a", "Why?")], "a file")
+
+
+def test_derived_sets_are_loaded_by_name_and_offered_to_nobody(sqlite_database):
+    store = CaseStore(sqlite_database)
+    store.save("mine", [Case("a", "Why?"), Case("b", "How?")], "a file")
+    store.save("mine, first 1", [Case("a", "Why?")], LIMITED)
+    assert [found.name for found in store.names()] == ["mine"]
+    assert len(store.load("mine, first 1")) == 1
+    with pytest.raises(NotFound) as refused:
+        store.load("nothing")
+    assert refused.value.hint == "Use one of mine."

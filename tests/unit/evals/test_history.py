@@ -24,3 +24,16 @@ def test_points_are_oldest_first_and_know_whether_the_cases_are_the_same(tmp_pat
 
 def test_no_run_has_no_history():
     assert history([]) == {}
+
+
+def test_the_course_of_a_run_is_of_its_system_and_ends_with_it(tmp_path):
+    runs, run, cases = run_of(tmp_path, 30)
+    runs.summarise(run.id, scoreboard(rows_of(runs.results(run.id), cases)).as_json())
+    kept = runs.get(run.id)
+
+    def at(run_id, created_ns, system):
+        return replace(kept, id=run_id, created_ns=created_ns, spec=replace(kept.spec, system=system))
+
+    mine = at("0b", 20, "bot:answer(k=5)")
+    others = [at("0a", 10, "bot:answer"), at("0c", 30, "bot:answer"), at("0d", 15, "bot:answer_dict"), mine]
+    assert [point.run_id for point in history(others, before=mine)["token_f1"]] == ["0a", "0b"]

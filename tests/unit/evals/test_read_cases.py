@@ -10,6 +10,7 @@ from assay.errors import BadInput, NotFound, Unreadable
 from assay.evals.case import Case, Evidence
 from assay.evals.cases import read_cases, write_cases
 from assay.evals.gold import Texts
+from assay.evals.judges.labels import read_labels
 from assay.evals.lines import LONGEST_LINE
 
 CASE = {"id": "q1", "question": "Why?"}
@@ -205,3 +206,14 @@ def test_gold_that_is_not_in_the_documents_is_a_fault_of_its_line(path):
         assert any(line.startswith(f"  line {number}:") and what in line for line in error.message.splitlines())
     # A document that is not here may be one of a system elsewhere.
     assert len(read_cases(lines(path, good, bad[1]), corpus=corpus)) == 2
+
+
+def test_a_bad_line_is_shown_without_its_end_and_with_the_example_of_its_own_file(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    path.write_text("nonsense\n", encoding="utf-8")
+    with pytest.raises(BadInput) as of_cases:
+        read_cases(path)
+    assert "nonsense;" in of_cases.value.message
+    with pytest.raises(BadInput) as of_labels:
+        read_labels(path)
+    assert '"label"' in of_labels.value.hint

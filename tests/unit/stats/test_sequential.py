@@ -97,6 +97,11 @@ def test_with_few_that_differ_the_last_look_decides():
     assert ended.evidence().p_value == pytest.approx(1 / 64)
     assert ended.evidence().low > 0
     assert open_end.verdict is Verdict.UNDECIDED
+    worse = SequentialBinary(items=200)
+    for d in [-1] * 6 + [0] * 194:
+        worse.update(d)
+    assert worse.verdict is Verdict.WORSE
+    assert worse.evidence().high == pytest.approx(-ended.evidence().low)
 
 
 def test_more_questions_are_asked_for_while_it_is_open():
@@ -123,6 +128,12 @@ def test_a_plan_knows_its_chances():
     assert plan.chances(100)[Verdict.PROMOTE] < plan.chances(200)[Verdict.PROMOTE] < plan.power
     assert plan.quantile(0.1) < plan.quantile(0.5) < plan.items * 1.5 < 400
     assert SequentialBinary(horizon=20).plan(0.0, 0.1).quantile(0.999) <= 400
+
+
+def test_a_plan_for_a_certain_win_ends_at_the_ninth_question():
+    plan = SequentialBinary().plan(1.0, 1.0)
+    assert (plan.items, plan.power) == (9, 1)
+    assert (plan.chances(8)[Verdict.PROMOTE], plan.chances(9)[Verdict.PROMOTE]) == (0, 1)
 
 
 @pytest.mark.parametrize(("difference", "disagreement"), [(0.2, 0.1), (0.0, 0.0), (0.0, 1.5)])

@@ -87,8 +87,14 @@ def jsonl_command(path: Path, name: str | None, fields: tuple[str, ...], as_json
 
     if fields:
         unused: list[str] = []
-        cases = read_mapped(path, _mapping(fields), unused=unused)
-        _keep(name or path.stem, lambda _opened: cases, path.name, unused=unused, as_json=as_json)
+        mapping = _mapping(fields)
+        _keep(
+            name or path.stem,
+            lambda opened: read_mapped(path, mapping, unused=unused, corpus=opened.corpus()),
+            path.name,
+            unused=unused,
+            as_json=as_json,
+        )
     else:
         _keep(name or path.stem, lambda opened: opened.read(path), path.name, as_json=as_json)
 
@@ -104,8 +110,14 @@ def csv_command(path: Path, delimiter: str | None, name: str | None, fields: tup
     from assay.evals.datasets.mapped import read_csv
 
     unused: list[str] = []
-    cases = read_csv(path, _mapping(fields) or None, delimiter=delimiter, unused=unused)
-    _keep(name or path.stem, lambda _opened: cases, path.name, unused=unused, as_json=as_json)
+    mapping = _mapping(fields) or None
+    _keep(
+        name or path.stem,
+        lambda opened: read_csv(path, mapping, delimiter=delimiter, unused=unused, corpus=opened.corpus()),
+        path.name,
+        unused=unused,
+        as_json=as_json,
+    )
 
 
 @command.command("list", short_help="The sets of this workspace.")

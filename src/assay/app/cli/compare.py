@@ -1,10 +1,12 @@
-"""`assay compare`: did the change help? Two result files in, one verdict with its error bar out.
+"""`assay compare`: did the change help? Two result files or more in, a verdict with its error bar a candidate out.
 
 Loads no model, no database and no settings, so it answers before anything is ingested.
 """
 
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,7 +16,7 @@ from assay.app.cli.options import json_option
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from assay.decisions.comparison import Comparison
+    from assay.decisions.comparison import Comparison, Family
 
 _FILE = click.Path(path_type=Path)
 _STYLES = {"BETTER": "bold green", "WORSE": "bold red", "UNDECIDED": "bold yellow"}
@@ -23,8 +25,14 @@ _STYLES = {"BETTER": "bold green", "WORSE": "bold red", "UNDECIDED": "bold yello
 @click.command("compare")
 @click.argument("a", type=_FILE)
 @click.argument("b", type=_FILE)
+@click.argument("more", type=_FILE, nargs=-1, metavar="[C]...")
 @click.option(
     "--alpha", type=click.FloatRange(1e-6, 0.5), default=0.05, show_default=True, help="1 - confidence level."
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    help="Also say whether B is shown not to be worse by more: 0.02 is 2 points where scores lie in 0 to 1.",
 )
 @click.option("--lower-is-better", is_flag=True, help="Scores are errors or losses: the smaller one wins.")
 @click.option("--html", "html_path", type=_FILE, help="Also write the comparison as one HTML page.")
@@ -33,11 +41,11 @@ _STYLES = {"BETTER": "bold green", "WORSE": "bold red", "UNDECIDED": "bold yello
 def command(
     a: Path,
     b: Path,
-    alpha: float,
-    lower_is_better: bool,
+    more: tuple[Path, ...],
     html_path: Path | None,
     svg_path: Path | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Did my change help? A is the incumbent, B the candidate.
 
@@ -47,25 +55,94 @@ def command(
       {"case": "q1", "score": 0.8, "cluster": "doc7", "cost_usd": 0.0012, "latency_ms": 840}
 
     "case" and "score" are required. A score is any number, true or false; null is a case that failed. Cases of one
-    "cluster" (document, user, template) count as one. One of the two may be -, standard input. Exit code 0 whatever
+    "cluster" (document, user, template) count as one. One of the files may be -, standard input. Exit code 0 whatever
     the verdict.
+
+    With more files each is a candidate against A, on the cases that all have. Their intervals hold together, so that
+    the best of many is called better no more often by mistake than one candidate would be.
     """
-    from assay.decisions.compare import compare, comparison_shape
-    from assay.decisions.results import STDIN, read_results
+    from assay.decisions.results import STDIN
     from assay.errors import BadInput
 
-    if a == b == STDIN:
-        raise BadInput("Both result files are standard input.", hint="Name a file for one of them.")
+    paths = (a, b, *more)
+    if paths.count(STDIN) > 1:
+        which = "Both result files are" if len(paths) == 2 else "More than one result file is"
+        raise BadInput(f"{which} standard input.", hint="Name a file for all but one of them.")
     for path in (html_path, svg_path):
-        _check_target(path, a, b)
-    comparison = compare(read_results(a), read_results(b), alpha=alpha, lower_is_better=lower_is_better)
-    _write_pictures(comparison, a, b, html_path=html_path, svg_path=svg_path)
+        _check_target(path, *paths)
+    compared = _compare_many if more else _compare_two
+    shape, notes, show, page, plot = compared(paths, **options)
+    _write_pictures(((html_path, page), (svg_path, plot)))
     if as_json:
-        for note in comparison.notes:
+        for note in notes:
             output.note(note)
-        output.emit_json(comparison_shape(comparison))
+        output.emit_json(shape())
         return
-    print_comparison(output.console(), comparison, incumbent=_name(a), candidate=_name(b), same_file=_same(a, b))
+    show(output.console())
+
+
+class _Compared(NamedTuple):
+    """A comparison ready for every door: JSON, notes, terminal, HTML and SVG."""
+
+    shape: Callable[[], dict[str, Any]]
+    notes: Sequence[str]
+    show: "Callable[[Console], None]"
+    page: Callable[[], str]
+    plot: Callable[[], str]
+
+
+def _compare_two(paths: tuple[Path, ...], **options: Any) -> _Compared:
+    from assay.decisions.compare import compare, comparison_shape
+    from assay.decisions.picture import comparison_html, forest_svg
+    from assay.decisions.results import read_results
+
+    a, b = paths
+    comparison = compare(read_results(a), read_results(b), **options)
+    names = {"incumbent": _name(a), "candidate": _name(b)}
+    return _Compared(
+        lambda: comparison_shape(comparison),
+        comparison.notes,
+        lambda screen: print_comparison(screen, comparison, **names, same_file=_same(a, b)),
+        lambda: comparison_html(comparison, **names),
+        lambda: forest_svg(comparison),
+    )
+
+
+def _compare_many(paths: tuple[Path, ...], **options: Any) -> _Compared:
+    from assay.decisions.many import compare_many, family_shape
+    from assay.decisions.many_picture import family_html, family_svg
+    from assay.decisions.results import read_results
+
+    names = _short_names(paths)
+    first, *others = [(name, read_results(path)) for name, path in zip(names, paths, strict=True)]
+    family = compare_many(first, others, **options)
+
+    def shape() -> dict[str, Any]:
+        made = family_shape(family)
+        for arm, path in zip(made["arms"], paths[1:], strict=True):
+            arm["source"] = os.fsencode(path).decode("utf-8", "replace")
+        return made
+
+    return _Compared(
+        shape,
+        family.notes,
+        lambda screen: print_family(screen, family, sources=[_name(path) for path in paths]),
+        lambda: family_html(family),
+        lambda: family_svg(family),
+    )
+
+
+def _short_names(paths: tuple[Path, ...]) -> list[str]:
+    """What each file is called beside the others: its name without folder and ending, where those differ."""
+    from assay.errors import BadInput
+
+    for number, path in enumerate(paths):
+        twin = next((other for other in paths[:number] if path == other or _same(path, other)), None)
+        if twin is not None:
+            both = f"{twin} and {path} are the same file." if path != twin else f"{path} is named twice."
+            raise BadInput(both, hint="Name each result file once: A is the incumbent, the others are candidates.")
+    stems = [_name(path) if str(path) == "-" else path.stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [_name(path) for path in paths]
 
 
 def print_comparison(
@@ -81,10 +158,7 @@ def print_comparison(
     from assay.decisions.sentence import outlook, sentence, side_effects
     from assay.decisions.terminal import bar_line, forest_lines, glyphs_for, table_lines
 
-    def say(text: str = "", style: str = "") -> None:
-        # File and case names may hold what this terminal cannot write.
-        screen.print(text.encode(screen.encoding, "replace").decode(screen.encoding), markup=False, style=style or None)
-
+    say = _sayer(screen)
     say(sentence(comparison), _STYLES[comparison.verdict])
     for more in (outlook(comparison), side_effects(comparison)):
         if more:
@@ -108,6 +182,46 @@ def print_comparison(
     say(f"\nMethod: {comparison.difference.method} ({comparison.difference.reason}).", "dim")
 
 
+def print_family(screen: "Console", family: "Family", *, sources: Sequence[str]) -> None:
+    """The headline, what a reader must know, a table and a plot with a row a candidate; `sources` are A's, B's, ..."""
+    from assay.decisions.sentence import caveat, family_method, headline, interval_name, outlook
+    from assay.decisions.terminal import family_effect_lines, family_forest_lines, family_table_lines, glyphs_for
+
+    say = _sayer(screen)
+    top = family.top.comparison
+    say(headline(family), _STYLES[top.verdict])
+    for text in (caveat(family), outlook(top)):
+        if text:
+            say(text)
+    for note in family.notes:
+        say(f"! {note}", "yellow")
+    say()
+    names = [family.incumbent, *(arm.name for arm in family.arms)]
+    if list(sources) != names:
+        for name, source in zip(names, sources, strict=True):
+            say(f"{name}  {source}")
+        say()
+    for line in family_table_lines(family, width=screen.width):
+        say(line)
+    glyphs = glyphs_for(screen.encoding)
+    width = max(20, min(screen.width, 100) - 2)
+    say(f"\nImprovement of the score, {interval_name(top)}")
+    for line in family_forest_lines(family, width=width, glyphs=glyphs):
+        say(f" {line}")
+    effects = family_effect_lines(family, width=screen.width)
+    for line in ["", *effects] if effects else []:
+        say(line)
+    say(f"\nMethod: {family_method(family)}", "dim")
+
+
+def _sayer(screen: "Console") -> Callable[..., None]:
+    def say(text: str = "", style: str = "") -> None:
+        # File and case names may hold what this terminal cannot write.
+        screen.print(text.encode(screen.encoding, "replace").decode(screen.encoding), markup=False, style=style or None)
+
+    return say
+
+
 def _check_target(target: Path | None, *sources: Path) -> None:
     from assay.errors import BadInput
 
@@ -119,18 +233,10 @@ def _check_target(target: Path | None, *sources: Path) -> None:
         raise BadInput(f"{target} cannot be written.", hint="Name a file in a folder that exists.")
 
 
-def _write_pictures(
-    comparison: "Comparison", a: Path, b: Path, *, html_path: Path | None, svg_path: Path | None
-) -> None:
-    from assay.decisions.picture import comparison_html, forest_svg
+def _write_pictures(pictures: Sequence[tuple[Path | None, Callable[[], str]]]) -> None:
     from assay.errors import BadInput
 
-    pictures = []
-    if html_path is not None:
-        pictures.append((html_path, comparison_html(comparison, incumbent=_name(a), candidate=_name(b))))
-    if svg_path is not None:
-        pictures.append((svg_path, forest_svg(comparison)))
-    for path, text in pictures:
+    for path, text in [(path, drawn()) for path, drawn in pictures if path is not None]:
         try:
             # A file name may hold bytes that are no text; the page shows them as question marks.
             path.write_bytes(text.encode("utf-8", "replace"))

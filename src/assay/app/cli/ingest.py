@@ -7,6 +7,7 @@ import click
 
 from assay.app.cli import output
 from assay.app.cli.options import json_option, set_option
+from assay.decisions.figures import counted
 
 if TYPE_CHECKING:
     from assay.app.wiring import Workspace
@@ -69,8 +70,8 @@ def print_report(report: "IngestReport") -> None:
     """What happened, in a few lines; failures by name with what to do."""
     screen = output.console()
     screen.print(
-        f"{report.documents:,} documents, {report.passages:,} passages: {report.embedded:,} embedded, "
-        f"{report.unchanged:,} documents unchanged, {report.removed:,} removed."
+        f"{counted(report.documents, 'document')}, {counted(report.passages, 'passage')}: {report.embedded:,} "
+        f"embedded, {counted(report.unchanged, 'document')} unchanged, {report.removed:,} removed."
     )
     if not report.failed:
         if not report.documents and not report.removed:

@@ -114,7 +114,7 @@ class _Runs:
                     runs_page.standing_markup(run)
                 )
             index = self._archive.index(run)
-            yield board_markup(RunView(run, index.board, (), self._archive.history(run.spec.set_digest)))
+            yield board_markup(RunView(run, index.board, (), self._archive.past(run)))
             if index.standings:
                 chosen = self._archive.chosen(run, index, selection)
                 yield run_page.cases_markup(run, index, selection, chosen)

@@ -77,6 +77,10 @@ class Archive:
         """Each metric over the finished runs on a set, oldest first."""
         return tuple(history(self.runs.list(RECENT_RUNS, set_digest=set_digest)).items())
 
+    def past(self, run: RunRecord) -> tuple[tuple[str, tuple[Point, ...]], ...]:
+        """Each metric over the finished runs of a run's system on its set, up to it."""
+        return tuple(history(self.runs.list(RECENT_RUNS, set_digest=run.spec.set_digest), before=run).items())
+
     def cases_of(self, run: RunRecord) -> list[Case]:
         """The exact cases of a run, in order."""
         return self._set(run.spec.set_digest)
@@ -114,9 +118,7 @@ class Archive:
     def report(self, run: RunRecord) -> Iterator[bytes]:
         """The single-file report, in pieces."""
         library = self.library()
-        view: RunView = run_view(
-            self.runs, run, self.cases_of(run), gold_of=library.gold, history=self.history(run.spec.set_digest)
-        )
+        view: RunView = run_view(self.runs, run, self.cases_of(run), gold_of=library.gold, history=self.past(run))
         return report_pieces(view)
 
     def _kept(self) -> int:

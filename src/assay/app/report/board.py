@@ -274,8 +274,8 @@ def _history_section(view: RunView) -> Markup:
     if not plots:
         return Markup()
     return Markup(
-        '<section class="panel"><h2>Runs before</h2><p class="muted">Oldest left, with intervals; hollow points '
-        "are runs on other cases.</p>{}</section>"
+        '<section class="panel"><h2>Runs before</h2><p class="muted">Runs of this system under any settings, '
+        "oldest left and this run last, with intervals.</p>{}</section>"
     ).format(plots)
 
 

@@ -251,11 +251,15 @@ def _gold(gold: Sequence[Gold], output: Output | None, manner: Manner) -> Markup
     rows = []
     for piece in gold[: manner.pieces]:
         share = covered(piece, passages)
+        found = f"{share:.0%} retrieved" if not is_whole(piece) else "retrieved" if share else "not retrieved"
+        kind = "good" if share >= 1 else "warn" if share > 0 else "bad"
+        if not passages:  # a system that shows no passages has not failed to find them
+            kind, found = "", "no passages shown"
         words = "the whole document" if is_whole(piece) else ""
         rows.append(
             Markup('<li><span class="tag {}">{}</span> {}<div class="quote" dir="auto">{}</div></li>').format(
-                "good" if share >= 1 else "warn" if share > 0 else "bad",
-                f"{share:.0%} retrieved" if not is_whole(piece) else "retrieved" if share else "not retrieved",
+                kind,
+                found,
                 source_markup(piece.document, manner, piece.start, piece.end),
                 shown(piece.quote, manner.question // 2) if piece.quote else Markup("<i>{}</i>").format(words),
             )

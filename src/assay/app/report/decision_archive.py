@@ -132,7 +132,7 @@ class DecisionArchive:
                 shape = checked_shape(replay(self.archive, decision))
             except AssayError as error:
                 return Checked(False, problem=error.message)
-            names = "agrees written replayed n wins losses".split()
+            names = ["agrees", "written", "replayed", "n", "wins", "losses"]
             return Checked(**{name: shape[name] for name in names})
 
         labelled = (decision.outcome or {}).get("judged_quality")

@@ -7,12 +7,12 @@ are percentages, so the text keeps its size at 390 px and at 1440 px.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log10
 from typing import Any
 
 from markupsafe import Markup
 
-from assay.app.report.verdict_parts import limits, points
+from assay.app.report.verdict_parts import declared_points, limits, points
 from assay.decisions.axis import Axis, axis_for
 from assay.decisions.hypothesis import Hypothesis
 from assay.stats.interval import Interval
@@ -97,8 +97,9 @@ def _most(last: int, items: int, *, is_live: bool) -> int:
         return items
     if not is_live:
         return min(items, max(last + 1, round(1.12 * last)))
-    power = 10 ** max(0, floor(log10(1.15 * last + 5)))
-    return min(items, next(m * power for m in (1, 1.5, 2, 3, 5, 7, 10) if m * power >= 1.15 * last + 5).__ceil__())
+    wanted = 1.15 * last + 5
+    power: float = 10.0 ** floor(log10(wanted))
+    return min(items, next(ceil(m * power) for m in (1, 1.5, 2, 3, 5, 7, 10) if m * power >= wanted))
 
 
 def _grid(field: _Field) -> Markup:
@@ -134,7 +135,7 @@ def _questions(field: _Field) -> Markup:
 
 
 def _round(rough: float) -> int:
-    power = 10 ** max(0, floor(log10(max(rough, 1))))
+    power: int = 10 ** max(0, floor(log10(max(rough, 1))))
     return max(1, next(int(m * power) for m in (1, 2, 5, 10) if m * power >= 0.999 * rough))
 
 
@@ -157,9 +158,9 @@ def _band(field: _Field, steps: Sequence[_Step]) -> Markup:
 def _declared(hypothesis: Hypothesis) -> list[tuple[str, float, str]]:
     margins = hypothesis.margins
     found = [
-        ("smallest", margins.smallest, f"{points(margins.smallest)} matters"),
+        ("smallest", margins.smallest, f"{declared_points(margins.smallest)} matters"),
         ("zero", 0.0, "no difference"),
-        ("margin", -margins.margin, f"{points(-margins.margin)} margin"),
+        ("margin", -margins.margin, f"{declared_points(-margins.margin)} margin"),
     ]
     return found
 

@@ -105,14 +105,16 @@ def problem_markup(message: str, hint: str) -> Markup:
 
 def nothing_markup(title: str, says: str, *commands: tuple[str, str]) -> Markup:
     """What to do where there is nothing yet: commands to copy."""
-    listed = Markup().join(
-        Markup(
-            '<div class="command"><code>{}</code><span class="faint">{}</span><button class="button small" '
-            'type="button" data-copy="{}" aria-label="Copy {}">{}<span>Copy</span></button></div>'
-        ).format(command, what, command, command, icons.COPY)
-        for command, what in commands
-    )
+    listed = Markup().join(command_markup(command, what) for command, what in commands)
     return Markup('<section class="nothing"><h2>{}</h2><p class="muted">{}</p>{}</section>').format(title, says, listed)
+
+
+def command_markup(command: str, what: str = "") -> Markup:
+    """A command to copy, and what it does."""
+    return Markup(
+        '<div class="command"><code>{}</code><span class="faint">{}</span><button class="button small" '
+        'type="button" data-copy="{}" aria-label="Copy {}">{}<span>Copy</span></button></div>'
+    ).format(command, what, command, command, icons.COPY)
 
 
 def crumbs_markup(*steps: tuple[str, str]) -> Markup:

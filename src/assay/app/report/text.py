@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 # C0 but tab and newline, DEL, C1, lone surrogates, noncharacters, and the marks that reorder what stands around them.
+# What a terminal takes as a colour or a move: ESC and a sequence, or an operating system command up to its end.
+_TERMINAL = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z^_])")
 _ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def inert(text: str) -> str:
-    """The text with every character that acts replaced; newlines and tabs stay."""
-    return _ACTING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    """The text without terminal sequences, every other character that acts replaced; newlines and tabs stay."""
+    return _ACTING.sub("\N{REPLACEMENT CHARACTER}", _TERMINAL.sub("", text).replace("\r\n", "\n"))
 
 
 def shown(text: str, most: int) -> Markup:

@@ -59,7 +59,7 @@ def support_markup(support: str | None) -> Markup:
     return Markup('<span class="tag {}" title="{}">{}</span>').format(strong, SUPPORTS.get(support, ""), support)
 
 
-def points(value: float | None, *, is_signed: bool = True) -> str:
+def points(value: float | None) -> str:
     """A score difference in points of 100, to one digit, or to as many as it takes to differ from zero."""
     if value is None or not isfinite(value):
         return "no limit"
@@ -69,8 +69,13 @@ def points(value: float | None, *, is_signed: bool = True) -> str:
     decimals = 1
     while decimals < 4 and float(f"{scaled:.{decimals}f}") == 0:
         decimals += 1
-    text = f"{scaled:{'+' if is_signed else ''}.{decimals}f}"
+    text = f"{scaled:+.{decimals}f}"
     return text.replace("-", "−")
+
+
+def declared_points(value: float) -> str:
+    """A margin or a gain as it was declared: 0.05 is +5."""
+    return f"{100 * value:+g}".replace("-", "−")
 
 
 def limits(difference: Mapping[str, Any]) -> str:

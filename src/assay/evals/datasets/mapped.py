@@ -17,6 +17,7 @@ from assay.errors import BadInput
 from assay.evals.case import Case
 from assay.evals.cases import collect
 from assay.evals.faults import Faults, TooMany, shortened
+from assay.evals.gold import Corpus
 from assay.evals.lines import json_objects, open_regular, text_lines
 
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -71,17 +72,24 @@ class _Fields:
             raise BadInput(f"{path} has no field {self.wanted[ours]!r}, named for {ours}.", hint="Correct its name.")
 
 
-def read_mapped(path: Path, fields: Mapping[str, str] | None = None, *, unused: list[str] | None = None) -> list[Case]:
+def read_mapped(
+    path: Path,
+    fields: Mapping[str, str] | None = None,
+    *,
+    unused: list[str] | None = None,
+    corpus: Corpus | None = None,
+) -> list[Case]:
     """The cases of a JSONL file; `fields` names theirs for ours, with dots to reach into objects: `{"id": "meta.id"}`.
 
-    Fields that are in the rows and are not used are added to `unused`.
+    Fields that are in the rows and are not used are added to `unused`. With a corpus, evidence that does not stand in a
+    document it has is a fault of its line.
     Raises NotFound, Unreadable, or BadInput naming each faulty line.
     """
     faults = Faults(str(path))
     wanted = _Fields.of(fields)
     with open_regular(path, what="a file of cases") as file:
         rows = ((number, _row(row, wanted, number, faults)) for number, row in json_objects(file, faults))
-        return _some(collect(rows, faults), path, wanted, unused)
+        return _some(collect(rows, faults, corpus=corpus), path, wanted, unused)
 
 
 def read_csv(
@@ -90,6 +98,7 @@ def read_csv(
     *,
     delimiter: str | None = None,
     unused: list[str] | None = None,
+    corpus: Corpus | None = None,
 ) -> list[Case]:
     """The cases of a CSV file with a header; `fields` names its columns for ours.
 
@@ -101,7 +110,7 @@ def read_csv(
     with open_regular(path, what="a CSV file") as file:
         records = _records((text for _, text in text_lines(file, faults)), delimiter, faults)
         rows = ((number, _row(row, wanted, number, faults, separator=SEPARATOR)) for number, row in records)
-        return _some(collect(rows, faults), path, wanted, unused)
+        return _some(collect(rows, faults, corpus=corpus), path, wanted, unused)
 
 
 def _records(lines: Iterator[str], delimiter: str | None, faults: Faults) -> Iterator[tuple[int, dict[str, str]]]:

@@ -1,0 +1,54 @@
+"""A decision as one HTML file: the page without what needs a server, with its style inside and no script.
+
+Invariant: it names no other file, and a policy in its head forbids the browser to load any.
+Proved by `tests/unit/report/test_decision_pages.py`.
+"""
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from assay.app.report import decision_page, reading_part
+from assay.app.report.decision_view import Checked, DecisionView, DevReading
+from assay.app.report.text import one_line
+from assay.app.web import frame
+
+_HERE = Path(__file__).parent
+_STYLES = (
+    Path(frame.__file__).parent / "static" / "colours.css",
+    _HERE / "report.css",
+    Path(frame.__file__).parent / "static" / "bar.css",
+    _HERE / "pages.css",
+    _HERE / "decisions.css",
+)
+
+
+def decision_file(view: DecisionView, reading: DevReading | None, checked: Checked | None) -> bytes:
+    """The whole file, UTF-8."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    page = Markup(
+        '<!doctype html>\n<html lang="en" class="is-file"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="{}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
+        '<title>{}</title><style>{}</style></head><body><header class="top"><span class="brand"><i></i>Assay</span>'
+        '<span class="muted">decision {}</span></header><main>{}</main></body></html>\n'
+    ).format(
+        policy,
+        one_line(decision_page.title_of(view), 120),
+        Markup("\n".join(path.read_text(encoding="utf-8") for path in _STYLES)),  # noqa: S704 our own files
+        view.decision.id[:8],
+        Markup().join(
+            (
+                decision_page.head_markup(view, is_file=True),
+                decision_page.standing_markup(view),
+                decision_page.follows_markup(view),
+                decision_page.figures_markup(view),
+                decision_page.budget_section(view),
+                reading_part.dev_markup(view, reading, is_file=True),
+                reading_part.checked_markup(view, checked),
+                decision_page.made_markup(view),
+            )
+        ),
+    )
+    return str(page).encode("utf-8", "replace")
