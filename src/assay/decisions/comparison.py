@@ -4,12 +4,13 @@ Invariant: BETTER exactly when the interval lies above 0, WORSE exactly when it 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from assay.decisions.pairs import Unpaired
 from assay.stats.interval import Interval
 
 Verdict = Literal["BETTER", "WORSE", "UNDECIDED"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def all_of(count: int) -> str:
+    """ "both", "all 4"; for one "the one"."""
+    return {1: "the one", 2: "both"}.get(count, f"all {count:,}")
+
+
 def shown_name(name: str) -> str:
     """A case's name as safe to print: control characters replaced, cut at 60 characters."""
     clean = "".join(char if char.isprintable() else "�" for char in name)

@@ -23,7 +23,7 @@ from assay.decisions.compare import (
     side_notes,
 )
 from assay.decisions.comparison import ComparedArm, Family
-from assay.decisions.figures import counted, shown_name
+from assay.decisions.figures import all_of, counted, shown_name
 from assay.decisions.pairs import NAMED, Pairs, pair_all
 from assay.decisions.results import Scored
 from assay.decisions.sentence import caveat, headline
@@ -131,7 +131,7 @@ def _simultaneous(
     codes = as_codes(pairs.clusters, pairs.n)
     differing = int(np.count_nonzero(cluster_sums(changes, codes).sums))
     units = counted(found.n, "case" if codes is None else "cluster")
-    reason = f"the same {units} flipped for all {arms} candidates, {differing} of them differ"
+    reason = f"the same {units} flipped for {all_of(arms)} candidates, {differing} of them differ"
     low, high, method = found.low, found.high, found.method
     bounded = method != "none"
     if not bounded or differing < FEW_DIFFERENT or (codes is None and pairs.n < FEW_CASES):

@@ -21,7 +21,7 @@ from assay.decisions.figures import (
 )
 from assay.decisions.forest import ForestRow, forest, inline, standalone
 from assay.decisions.picture import page, table_row
-from assay.decisions.sentence import caveat, family_method, headline, interval_name, outlook
+from assay.decisions.sentence import caveat, family_method, headline, interval_name, margin_word, outlook
 
 _LONGEST = 24
 
@@ -76,9 +76,10 @@ def _table(family: Family) -> str:
     rows = [table_row(f"{escape(shown_name(family.incumbent))}<small>incumbent</small>", mean, "", "", "", "", "")]
     for arm in family.arms:
         one = arm.comparison
+        held = f", margin {margin_word(one)}" if one.margin is not None else ""
         rows.append(
             table_row(
-                f"{escape(shown_name(arm.name))}<small>{one.verdict}</small>",
+                f"{escape(shown_name(arm.name))}<small>{one.verdict}{held}</small>",
                 mean_score(one, one.candidate_mean),
                 f"{signed(one, one.difference.value)}<small>{limits(one)}</small>",
                 escape(probability(arm.p_adjusted)),

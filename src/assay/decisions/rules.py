@@ -117,8 +117,7 @@ class _Binary(_Shifted):
         return self.back(self.test.evidence())
 
     def limits(self) -> tuple[float, float]:
-        found = self.test.evidence()
-        return found.low, found.high
+        return self.test.limits()
 
 
 class _Betting(_Shifted):

@@ -3,8 +3,20 @@
 Invariant: the words agree with the verdict.
 """
 
-from assay.decisions.comparison import Change, Comparison, Family
-from assay.decisions.figures import counted, figure, level, limits, percent_change, percent_limits, shown_name, unit
+from collections import Counter
+
+from assay.decisions.comparison import VERDICTS, Change, Comparison, Family
+from assay.decisions.figures import (
+    all_of,
+    counted,
+    figure,
+    level,
+    limits,
+    percent_change,
+    percent_limits,
+    shown_name,
+    unit,
+)
 
 
 def sentence(comparison: Comparison, *, incumbent: str = "A", candidate: str = "B") -> str:
@@ -31,19 +43,28 @@ def sentence(comparison: Comparison, *, incumbent: str = "A", candidate: str = "
 
 def interval_name(comparison: Comparison) -> str:
     """The kind of interval: "95% interval", or for one arm of many "95% interval for all 4 at once"."""
-    together = f" for all {comparison.family} at once" if comparison.family > 1 else ""
+    together = f" for {all_of(comparison.family)} at once" if comparison.family > 1 else ""
     return f"{level(comparison.difference)} interval{together}"
+
+
+def margin_word(comparison: Comparison) -> str:
+    """What is shown of the margin, as a word of a table: held, broken or open; empty where none was given."""
+    if comparison.margin is None:
+        return ""
+    if comparison.not_worse:
+        return "held"
+    return "broken" if comparison.difference.high < -comparison.margin else "open"
 
 
 def _on_margin(comparison: Comparison) -> str:
     if comparison.margin is None:
         return ""
     size = f"{comparison.margin * (100 if comparison.unit_scale else 1):g}{unit(comparison)}"
-    if comparison.not_worse:
-        return f"It is shown not to be worse by more than {size}."
-    if comparison.difference.high < -comparison.margin:
-        return f"It is shown to be worse by more than {size}."
-    return f"That it is not worse by more than {size} is not shown."
+    return {
+        "held": f"It is shown not to be worse by more than {size}.",
+        "broken": f"It is shown to be worse by more than {size}.",
+        "open": f"That it is not worse by more than {size} is not shown.",
+    }[margin_word(comparison)]
 
 
 def outlook(comparison: Comparison) -> str:
@@ -96,18 +117,14 @@ def in_clusters(comparison: Comparison) -> str:
 
 
 def headline(family: Family) -> str:
-    """What the candidates come to, in one sentence about the one with the largest improvement."""
-    top, incumbent, count = family.top.comparison, shown_name(family.incumbent), len(family.arms)
-    name = shown_name(family.top.name)
-    if family.best is None and top.verdict == "WORSE":
-        every = "The only candidate is" if count == 1 else f"All {count} candidates are"
-        return f"{every} worse than {incumbent}; the least so: {sentence(top, incumbent=incumbent, candidate=name)}"
-    better = sum(arm.comparison.verdict == "BETTER" for arm in family.arms)
-    if better:
-        shown = f"{better} of {counted(count, 'candidate')} shown to be better than {incumbent}."
-    else:
-        shown = f"None of {counted(count, 'candidate')} is shown to be better than {incumbent}."
-    return f"{shown} The highest: {sentence(top, incumbent=incumbent, candidate=name)}"
+    """The sentence of the candidate with the largest improvement, and how many were found to be what."""
+    count, top = len(family.arms), family.top
+    rank = "best" if family.best is not None else "closest"
+    name = shown_name(top.name) + (f", the {rank} of {count}," if count > 1 else "")
+    found = Counter(arm.comparison.verdict for arm in family.arms)
+    counts = ", ".join(f"{found[verdict]} {verdict.lower()}" for verdict in VERDICTS if found[verdict])
+    said = sentence(top.comparison, incumbent=shown_name(family.incumbent), candidate=name)
+    return f"{said} Of {counted(count, 'candidate')}: {counts}." if count > 1 else said
 
 
 def caveat(family: Family) -> str:

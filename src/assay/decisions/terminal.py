@@ -21,6 +21,7 @@ from assay.decisions.figures import (
     signed,
     unit,
 )
+from assay.decisions.sentence import margin_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +102,30 @@ def family_forest_lines(family: Family, *, width: int, glyphs: Glyphs = UNICODE)
 
 
 def family_table_lines(family: Family, *, width: int) -> list[str]:
-    """A row a candidate with its mean, its difference, adjusted p-value, counts and verdict; stacked where too wide."""
+    """A row a candidate: mean, difference, adjusted p-value, counts, verdict, margin if any; stacked if too wide."""
     first = family.arms[0].comparison
+    base = shown_name(family.incumbent)
+    against = f"against {base}" + (", points" if first.unit_scale else "")
+    margin = () if first.margin is None else ("margin",)
     rows: list[tuple[str, ...]] = [
-        ("", "mean score", f"against {shown_name(family.incumbent)}", "p", "better/tied/worse", "verdict"),
-        (shown_name(family.incumbent), mean_score(first, first.incumbent_mean), "", "", "", "incumbent"),
+        ("", "mean", against, "p", "won/tied/lost", "verdict", *margin),
+        (
+            shown_name(family.incumbent),
+            mean_score(first, first.incumbent_mean),
+            "",
+            "",
+            "",
+            "incumbent",
+            *("" for _ in margin),
+        ),
     ]
     for arm in family.arms:
         one = arm.comparison
-        against = f"{signed(one, one.difference.value)}{unit(one)} ({limits(one)})"
+        difference = f"{signed(one, one.difference.value)} ({limits(one)})"
         counts = f"{one.wins:,}/{one.ties:,}/{one.losses:,}"
         mean = mean_score(one, one.candidate_mean)
-        rows.append((shown_name(arm.name), mean, against, probability(arm.p_adjusted), counts, one.verdict))
+        held = [margin_word(one) for _ in margin]
+        rows.append((shown_name(arm.name), mean, difference, probability(arm.p_adjusted), counts, one.verdict, *held))
     return _columns(rows, width)
 
 
@@ -130,15 +143,16 @@ def _effect(change: Change | None, shown: Callable[[float], str]) -> str:
     if change is None:
         return "unknown"
     ratio = change.ratio
-    against = f" ({percent_change(ratio.value)}: {percent_limits(ratio)})" if ratio else ""
-    return f"{shown(change.incumbent)} to {shown(change.candidate)}{against}"
+    if ratio is None:
+        return f"{shown(change.candidate)} from {shown(change.incumbent)}"
+    return f"{shown(change.candidate)}, {percent_change(ratio.value)} ({percent_limits(ratio)})"
 
 
 def _columns(rows: list[tuple[str, ...]], width: int) -> list[str]:
     """Rows under a heading; where they are wider than `width`, the name and then each cell with its heading."""
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if sum(wide) + 3 * (len(wide) - 1) <= width:
-        return ["   ".join(f"{cell:<{size}}" for cell, size in zip(row, wide, strict=True)).rstrip() for row in rows]
+    if sum(wide) + 2 * (len(wide) - 1) <= width:
+        return ["  ".join(f"{cell:<{size}}" for cell, size in zip(row, wide, strict=True)).rstrip() for row in rows]
     lines = []
     for name, *cells in rows[1:]:
         lines.append(name)

@@ -94,7 +94,7 @@ class SequentialBinary:
 
         `low` holds at level `alpha`, `high` at `beta` (at `alpha` once the verdict is WORSE).
         """
-        low, high = self._limits()
+        low, high = self.limits()
         raw = (self.wins - self.losses) / self.n if self.n else 0.0
         return Evidence(
             verdict=self.verdict,
@@ -181,7 +181,7 @@ class SequentialBinary:
         self.shown |= {verdict}
         self.over = self.over or verdict not in self.rule.go_on_after
 
-    def _limits(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         """Off the stop, evidence at every shift; the rules that have fired, and no others, move a limit past theirs."""
         rule, shown = self.rule, self.shown
         low = lower_limit(self.wins, self.losses, self.ties, alpha=rule.alpha)

@@ -1,6 +1,7 @@
 """`assay decisions`: what was decided, on what evidence, and whether the evidence still says so."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,6 +67,28 @@ def check_command(decision_id: str, as_json: bool) -> None:
         )
     if not shape["agrees"]:
         raise SystemExit(1)
+
+
+@command.command("report", short_help="Write the HTML page of a decision.")
+@click.argument("decision_id")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@json_option
+def report_command(decision_id: str, path: Path | None, as_json: bool) -> None:
+    """Write the page of a decision as one HTML file; it opens without a server."""
+
+    def work(opened: "Measuring") -> Path:
+        from assay.app.report.archive import Archive
+        from assay.app.report.decision_archive import DecisionArchive
+        from assay.app.report.decision_file import saved
+
+        found = DecisionArchive(Archive(opened.workspace.database))
+        return saved(found, decision_id, path, folder=opened.workspace.home / "reports")
+
+    written = _with(work)
+    if as_json:
+        output.emit_json({"report": str(written)})
+    else:
+        output.console().print(str(written), markup=False)
 
 
 def decision_shape(decision: "Decision") -> dict[str, Any]:

@@ -43,14 +43,14 @@ def quality_conditions(low: float, high: float, margins: Margins, objective: Obj
     not_worse = Condition(
         "NOT_WORSE",
         f"not worse: the whole interval lies above {declared_points(-margins.margin)}",
-        f"lower limit {points(low)}",
+        f"lower limit {points(low, beside=-margins.margin)}",
         low > -margins.margin,
     )
     worse = Condition("WORSE", "worse: the whole interval lies below 0", f"upper limit {points(high)}", high < 0)
     not_better = Condition(
         "NOT_BETTER",
         f"gains less than what matters: the whole interval lies below {declared_points(margins.smallest)}",
-        f"upper limit {points(high)}",
+        f"upper limit {points(high, beside=margins.smallest)}",
         high < margins.smallest,
     )
     if objective == "not_worse":

@@ -9,7 +9,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from assay.app.report import decision_page, reading_part
+from assay.app.report.decision_archive import DecisionArchive
 from assay.app.report.decision_view import Checked, DecisionView, DevReading
+from assay.app.report.page import write_whole
 from assay.app.report.text import one_line
 from assay.app.web import frame
 
@@ -21,6 +23,17 @@ _STYLES = (
     _HERE / "pages.css",
     _HERE / "decisions.css",
 )
+
+
+def saved(found: DecisionArchive, decision_id: str, path: Path | None, *, folder: Path) -> Path:
+    """Write a decision down as a file, by default into `folder` under its id; where it is."""
+    view = found.view(decision_id)
+    checked = found.checked(view.decision) if view.state == "done" else None
+    if path is None:
+        path = folder / f"decision-{view.decision.id}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, [decision_file(view, found.dev(view.decision), checked)])
+    return path
 
 
 def decision_file(view: DecisionView, reading: DevReading | None, checked: Checked | None) -> bytes:

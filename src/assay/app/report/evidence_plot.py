@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from assay.app.report.verdict_parts import declared_points, limits, points
+from assay.app.report.verdict_parts import declared_points, limits, points, says_nothing
 from assay.decisions.axis import Axis, axis_for
 from assay.decisions.hypothesis import Hypothesis
 from assay.stats.interval import Interval
@@ -73,7 +73,7 @@ def evidence_plot(outcome: Mapping[str, Any], hypothesis: Hypothesis, *, looks: 
         marks=Markup().join(marks),
         names=_names(field, hypothesis),
         of=f"{hypothesis.items:,}",
-        legend=_legend(judged, has_looks=bool(looks), is_live=is_live),
+        legend=_legend(judged, by_looks=bool(hypothesis.looks), is_live=is_live),
     )
 
 
@@ -84,8 +84,10 @@ def _step(step: Mapping[str, Any]) -> _Step:
 
 def _axis(steps: Sequence[_Step], hypothesis: Hypothesis, judged: Mapping[str, Any]) -> Axis:
     later = [step for step in steps if 2 * step.items >= steps[-1].items]
+    said = [step for step in later if not says_nothing(step.low, step.high)]
     margins = hypothesis.margins
-    values = [-margins.margin, margins.smallest, *(at for step in later for at in (step.raw, step.low, step.high))]
+    values = [-margins.margin, margins.smallest, *(step.raw for step in later)]
+    values += [limit for step in said for limit in (step.low, step.high)]
     values.append(float(judged.get("value") or 0.0))
     low, high = max(-1.0, min(values)), min(1.0, max(values))
     return axis_for([Interval(low, low, high, "", len(steps))], factor=100.0, ticks=6)
@@ -213,9 +215,10 @@ def _end(field: _Field, last: _Step, judged: Mapping[str, Any], *, is_live: bool
     return Markup().join(marks)
 
 
-def _legend(judged: Mapping[str, Any], *, has_looks: bool, is_live: bool) -> Markup:
-    keys = [("band", "interval, valid whenever one looks"), ("mean", "mean difference so far")]
-    if has_looks:
+def _legend(judged: Mapping[str, Any], *, by_looks: bool, is_live: bool) -> Markup:
+    valid = "interval of the last look" if by_looks else "interval, valid whenever one looks"
+    keys = [("band", valid), ("mean", "mean difference so far")]
+    if by_looks:
         keys.append(("look", "looks declared beforehand"))
     if not is_live:
         keys.append(("stop", "where it stopped"))

@@ -8,7 +8,7 @@ and, in a browser, `tests/story/test_report_page.py`.
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,14 +25,19 @@ _HERE = Path(__file__).parent
 
 
 def write_report(path: Path, view: RunView) -> None:
-    """Write the report of a run to `path`, replacing a file that is there only once the new one is whole.
+    """Write the report of a run to `path`, as `write_whole` does."""
+    write_whole(path, report_pieces(view))
+
+
+def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file, replacing one that is there only once the new one is whole.
 
     Raises BadInput where it cannot be written.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open("wb") as file:
-            for piece in report_pieces(view):
+            for piece in pieces:
                 file.write(piece)
         os.replace(part, path)
     except OSError as error:

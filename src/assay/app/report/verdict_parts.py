@@ -15,6 +15,7 @@ from assay.app.report.drawing import difference_bar
 from assay.app.web import icons
 
 _NOTHING = Markup()
+_MOST_DECIMALS = 4
 _TINY = 1e-9  # what rounding leaves of a difference of zero
 
 _VERDICTS: Mapping[str, tuple[str, Markup, str]] = MappingProxyType(
@@ -59,15 +60,15 @@ def support_markup(support: str | None) -> Markup:
     return Markup('<span class="tag {}" title="{}">{}</span>').format(strong, SUPPORTS.get(support, ""), support)
 
 
-def points(value: float | None) -> str:
-    """A score difference in points of 100, to one digit, or to as many as it takes to differ from zero."""
+def points(value: float | None, *, beside: float = 0.0) -> str:
+    """A score difference in points of 100, to one digit, or to as many as it takes to differ from `beside`."""
     if value is None or not isfinite(value):
         return "no limit"
     scaled = 100 * value
     if abs(value) < _TINY:
         return "0.0"
     decimals = 1
-    while decimals < 4 and float(f"{scaled:.{decimals}f}") == 0:
+    while decimals < _MOST_DECIMALS and float(f"{scaled:.{decimals}f}") in (0, 100 * beside):
         decimals += 1
     text = f"{scaled:+.{decimals}f}"
     return text.replace("-", "−")
@@ -79,8 +80,15 @@ def declared_points(value: float) -> str:
 
 
 def limits(difference: Mapping[str, Any]) -> str:
-    """The interval of a difference in points."""
+    """The interval of a difference in points; one that spans everything says nothing."""
+    if says_nothing(difference.get("low"), difference.get("high")):
+        return "no limits yet"
     return f"{points(difference.get('low'))} to {points(difference.get('high'))}"
+
+
+def says_nothing(low: float | None, high: float | None) -> bool:
+    """Whether an interval spans every difference there can be."""
+    return (low is None or low <= -1) and (high is None or high >= 1)
 
 
 def difference_markup(difference: Mapping[str, Any], *, reach: float) -> Markup:
