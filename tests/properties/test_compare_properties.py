@@ -9,9 +9,20 @@ from hypothesis import strategies as st
 
 from assay.decisions.compare import Scored, compare, comparison_shape
 from assay.decisions.figures import figure
+from assay.decisions.many import compare_many, family_shape
+from assay.decisions.many_picture import family_html, family_svg
 from assay.decisions.picture import comparison_html, forest_svg
 from assay.decisions.sentence import outlook, sentence, side_effects
-from assay.decisions.terminal import ASCII, UNICODE, bar_line, forest_lines, table_lines
+from assay.decisions.terminal import (
+    ASCII,
+    UNICODE,
+    bar_line,
+    family_effect_lines,
+    family_forest_lines,
+    family_table_lines,
+    forest_lines,
+    table_lines,
+)
 from assay.errors import BadInput
 
 SCORES = {
@@ -153,3 +164,31 @@ def test_no_limit_is_written_as_the_zero_it_is_not(sides):
     for limit in (comparison.difference.low, comparison.difference.high):
         if math.isfinite(limit) and abs(limit) > 1e-9:
             assert float(figure(comparison, limit)) != 0
+
+
+@given(st.lists(two_sides(), min_size=1, max_size=3), st.booleans(), st.sampled_from([0.05, 0.2]), st.integers(20, 200))
+@settings(max_examples=80, deadline=None)
+def test_of_many_verdict_interval_and_p_agree_and_order_is_nothing(worlds, lower_is_better, alpha, width):
+    sides = [side for pair in worlds for side in pair]
+    first, *others = [(f"file {i}", [row._replace(cluster=None) for row in side]) for i, side in enumerate(sides)]
+    try:
+        family = compare_many(first, others, alpha=alpha, lower_is_better=lower_is_better)
+    except BadInput:
+        return
+    for arm in family.arms:
+        low, value, high = (getattr(arm.comparison.difference, name) for name in ("low", "value", "high"))
+        assert low <= value + 1e-9 * abs(value)
+        assert value <= high + 1e-9 * abs(value)
+        assert arm.comparison.verdict == ("BETTER" if low > 0 else "WORSE" if high < 0 else "UNDECIDED")
+        assert (arm.p_adjusted <= alpha) == (arm.comparison.verdict != "UNDECIDED")
+    back = compare_many(first, others[::-1], alpha=alpha, lower_is_better=lower_is_better)
+    assert back.arms[::-1] == family.arms
+    assert (back.top, set(back.notes)) == (family.top, set(family.notes))
+    json.dumps(family_shape(family), allow_nan=False)
+    for glyphs in (UNICODE, ASCII):
+        lines = family_forest_lines(family, width=width, glyphs=glyphs)
+        lines += family_table_lines(family, width=width) + family_effect_lines(family, width=width)
+        assert all(len(line) <= width for line in lines)
+    for text in (family_html(family), family_svg(family)):
+        assert "inf%" not in text
+        assert "nan%" not in text

@@ -95,5 +95,9 @@ def _table(family: Family) -> str:
 def _effect(change: Change | None, shown: Callable[[float], str]) -> str:
     if change is None:
         return ""
-    against = f"{percent_change(change.ratio.value)} ({percent_limits(change.ratio)})" if change.ratio else ""
-    return f"{shown(change.candidate)}<small>from {shown(change.incumbent)} {against}</small>"
+    if change.ratio is None:
+        return f"{shown(change.candidate)}<small>from {shown(change.incumbent)}</small>"
+    ratio = change.ratio
+    return (
+        f"{shown(change.candidate)}<small>{percent_change(ratio.value)}</small><small>{percent_limits(ratio)}</small>"
+    )

@@ -18,7 +18,20 @@ from assay.app.cli.main import main
 from assay.decisions.compare import Scored, compare
 from assay.errors import BadInput
 
-CONTRACT = {"verdict", "difference", "wins", "losses", "ties", "n", "clusters", "cost", "latency"}
+CONTRACT = {
+    "verdict",
+    "difference",
+    "wins",
+    "losses",
+    "ties",
+    "n",
+    "clusters",
+    "alpha",
+    "margin",
+    "needed",
+    "cost",
+    "latency",
+}
 
 
 def rows(seed, n=120, *, better=0.0):
@@ -74,10 +87,65 @@ def test_json_is_the_contract(files):
     result = run(a, b, "--json")
     shape = json.loads(result.stdout)
     assert set(shape) >= CONTRACT
-    assert set(shape["difference"]) == {"value", "low", "high", "method"}
+    assert set(shape["difference"]) == {"value", "low", "high", "raw", "method"}
     assert shape["verdict"] == "BETTER"
     assert set(shape["cost"]) >= {"incumbent_usd", "candidate_usd", "ratio"}
     assert set(shape["latency"]) >= {"incumbent_p95_ms", "candidate_p95_ms", "ratio", "difference_ms"}
+
+
+def test_a_margin_is_said_in_words_and_in_json(files):
+    a, b, _ = files
+    for pair, margin, says, held in (
+        ((a, b), "0.02", "It is shown not to be worse by more than 2 points.", True),
+        ((b, a), "0.02", "It is shown to be worse by more than 2 points.", False),
+        ((a, a), "0.0001", "That it is not worse by more than 0.01 points is not shown.", False),
+    ):
+        assert says in run(*pair, "--margin", margin).stdout.splitlines()[0]
+        shape = json.loads(run(*pair, "--margin", margin, "--json").stdout)
+        assert (shape["margin"], shape["not_worse"]) == (float(margin), held)
+    shape = json.loads(run(a, b, "--json").stdout)
+    assert (shape["margin"], shape["not_worse"], shape["needed"]) == (None, None, 0)
+    assert CliRunner().invoke(command, [a, b, "--margin", "-1"]).exit_code == 2
+    with pytest.raises(BadInput, match="margin"):
+        run(a, b, "--margin", "nan")
+
+
+def test_many_candidates_in_every_form(files, tmp_path):
+    from xml.etree import ElementTree
+
+    a, b, write = files
+    c = write("c <i>.jsonl", rows(3))
+    page, picture = tmp_path / "out.html", tmp_path / "out.svg"
+    text = run(a, b, c, "--html", str(page), "--svg", str(picture)).stdout
+    assert text.startswith("b, the best of 2, is better than a by ")
+    for part in ("picked as the best of 2", "c <i>", "won/tied/lost", "p95 latency", "Method: max-T", "both at once"):
+        assert part in text
+    shape = json.loads(run(a, b, c, "--json").stdout)
+    assert (shape["verdict"], shape["best"], shape["n"], shape["clusters"]) == ("BETTER", "b", 120, None)
+    assert [arm["name"] for arm in shape["arms"]] == ["b", "c <i>"]
+    assert [arm["source"] for arm in shape["arms"]] == [b, c]
+    assert all(set(arm) >= CONTRACT | {"p_adjusted"} for arm in shape["arms"])
+    parsed = Page(page.read_text())
+    assert (parsed.open, parsed.links) == ([], [])
+    assert "i" not in parsed.tags
+    assert "c &lt;i&gt;" in page.read_text()
+    root = ElementTree.fromstring(picture.read_text())
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}circle")) == 2
+
+
+def test_one_file_is_one_arm(files, tmp_path):
+    a, b, write = files
+    (tmp_path / "link.jsonl").symlink_to(a)
+    for third in (a, b, str(tmp_path / "link.jsonl")):
+        with pytest.raises(BadInput, match="same file|named twice") as caught:
+            run(a, b, third)
+        assert caught.value.hint
+    with pytest.raises(BadInput, match="More than one"):
+        run(a, "-", "-")
+    (tmp_path / "elsewhere").mkdir()
+    other = write("elsewhere/b.jsonl", rows(4))
+    names = [arm["name"] for arm in json.loads(run(a, b, other, "--json").stdout)["arms"]]
+    assert names == [b, other]
 
 
 @pytest.mark.parametrize("turn", [1, -1, 0])

@@ -65,7 +65,7 @@ def test_right_or_wrong_outcomes_are_replayed_as_a_trial_decides(alpha: float) -
 
 
 def test_the_horizon_ends_a_replay_as_it_ends_a_trial() -> None:
-    hypothesis = replace(declared(80, smallest=0.3), horizon=12)
+    hypothesis = replace(declared(80, smallest=0.3, margin=0.1), horizon=12)
     assert agrees(hypothesis, *pairs(20, 80, seed=2)) >= {"UNDECIDED"}
 
 

@@ -137,8 +137,11 @@ class _Labels:
             return self._page(label_page.declare_markup(decision))
         desk, skipping = self._archive.labelling(decision), _skipping(text_of(request, "skip"))
         done, wanted = len(desk.labels.all()), desk.labels.wanted
+        if not wanted:
+            return self._page(label_page.alike_markup(decision))
+        if done >= wanted and decision.support != "HUMAN-CALIBRATED":
+            return self._page(label_page.unread_markup(decision, wanted=wanted))
         if done >= wanted:
-            decision = desk.settle() if decision.support != "HUMAN-CALIBRATED" else decision
             outcome = decision.outcome or {}
             before = str(outcome.get("judged_verdict") or outcome.get("verdict"))
             says = labelled_sentence(desk.verdict())
@@ -162,18 +165,9 @@ class _Labels:
         if decision.details.get("labels_wanted") is None:
             raise BadInput("How many labels there are to be was not declared.", hint="Open the page again.")
         desk = self._archive.labelling(decision)
-        if len(desk.labels.all()) >= desk.labels.wanted:
-            return _back(decision, skipping)  # complete: nothing changes it from here
-        ordinal = _number(_field(fields, "ordinal"))
-        if choice == "u":
-            desk.labels.undo()
-        elif choice == "s":
-            skipping |= {ordinal}
-        elif choice in _SCORES:
-            _keep(desk, ordinal, choice, skipping)
-        else:
-            raise BadInput(f"{choice!r} is no choice.", hint="Open the page again.")
-        if len(desk.labels.all()) >= desk.labels.wanted:
+        if not _is_complete(desk):  # once complete, no label changes
+            skipping = _labelled(desk, choice, _number(_field(fields, "ordinal")), skipping)
+        if _is_complete(desk) and decision.support != "HUMAN-CALIBRATED":
             desk.settle()
         return _back(decision, skipping)
 
@@ -188,6 +182,23 @@ class _Labels:
 
     def _page(self, body: Markup) -> Response:
         return whole(opening("Label answers", "decisions", name=self._name) + body + CLOSING)
+
+
+def _is_complete(desk: Labelling) -> bool:
+    return 0 < desk.labels.wanted <= len(desk.labels.all())
+
+
+def _labelled(desk: Labelling, choice: str, ordinal: int, skipping: frozenset[int]) -> frozenset[int]:
+    """Do what was chosen; the questions skipped from here on."""
+    if choice == "u":
+        desk.labels.undo()
+    elif choice == "s":
+        return skipping | {ordinal}
+    elif choice in _SCORES:
+        _keep(desk, ordinal, choice, skipping)
+    else:
+        raise BadInput(f"{choice!r} is no choice.", hint="Open the page again.")
+    return skipping
 
 
 def _keep(desk: Labelling, ordinal: int, choice: str, skipping: frozenset[int]) -> None:

@@ -95,6 +95,30 @@ def skipped_markup(decision: Decision, *, done: int, wanted: int) -> Markup:
     )
 
 
+def alike_markup(decision: Decision) -> Markup:
+    """Both systems gave the same answers, so that no label can tell them apart."""
+    return _titled(
+        decision,
+        Markup(
+            '<section class="panel"><h2>There is nothing to label</h2><p class="muted">Both systems gave the same answer '
+            'to every question, so no label can tell them apart.</p><div class="actions"><a class="button primary" '
+            'href="{}">Open the decision</a></div></section>'
+        ).format(decision_url(decision.id)),
+    )
+
+
+def unread_markup(decision: Decision, *, wanted: int) -> Markup:
+    """All labels are there and no verdict was read from them: whoever gave the last one was cut off."""
+    return _titled(
+        decision,
+        _progress(wanted, wanted),
+        Markup(
+            '<section class="panel"><h2>All labels are there</h2><form class="actions" method="post" action="{}">'
+            '<button class="button primary" name="choice" value="read">Read the verdict</button></form></section>'
+        ).format(label_url(decision.id)),
+    )
+
+
 def complete_markup(decision: Decision, before: str, *, says: str, wanted: int) -> Markup:
     """All labels are there, and what the verdict is now. `before` is the verdict the scores alone gave."""
     changed = "" if before == decision.verdict else f"The scores alone said {before}. "
