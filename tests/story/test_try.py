@@ -172,3 +172,23 @@ def test_what_cannot_be_tried_says_why(home: Path, arguments: list[str], said: s
     assert done.returncode >= 64
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_wins_and_losses_of_confirm_cases_are_not_listed(home: Path) -> None:
+    runs = [
+        assay(home, "eval", "--system", f"bots:{name}", "--cases", "cases.jsonl", "--metrics", "exact_match", "--json")
+        for name in ("base", "better")
+    ]
+    ids = [run["run_id"] for run in runs]
+    before = assay(home, "runs", "diff", *ids, "--json")
+    assay(home, "cases", "split", "cases", "--json")
+    after = assay(home, "runs", "diff", *ids, "--json")
+    assert after["counts"] == before["counts"]
+    shown, all_shown = {case["case"] for case in after["cases"]}, {case["case"] for case in before["cases"]}
+    assert shown < all_shown
+    confirm = sorted(all_shown - shown)
+    assert any("decisions are made on" in note for note in after["notes"])
+    opened = assay(home, "cases", "open", "cases", confirm[0], "--yes", "--json")
+    assert opened
+    again = {case["case"] for case in assay(home, "runs", "diff", *ids, "--json")["cases"]}
+    assert again - shown == {confirm[0]}

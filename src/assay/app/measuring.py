@@ -14,11 +14,12 @@ from assay.app.report.library import Library
 from assay.app.report.page import write_report
 from assay.app.report.view import RunView, run_view
 from assay.app.wiring import Workspace
+from assay.decisions.split import SplitStore
 from assay.errors import BadInput, NotFound
 from assay.evals.case import Case
 from assay.evals.cases import DECISION_ORDER, LIMITED, CaseStore, read_cases
 from assay.evals.columns import rows_of
-from assay.evals.diff import Diff, diff
+from assay.evals.diff import Diff, diff, hiding
 from assay.evals.history import history
 from assay.evals.judges.prompts import prompts as judge_prompts
 from assay.evals.prompts import PromptStore
@@ -136,10 +137,11 @@ class Measuring:
         return scoreboard(rows_of(self.runs.results(record.id), cases), metrics=wanted)
 
     def diff(self, first: str, second: str, *, metrics: Sequence[str] | None = None) -> Diff:
-        """What changed from one run to another, each given by id."""
+        """What changed from one run to another, each given by id; confirm cases of a split set are not listed."""
         runs = [self.runs.get(run_id) for run_id in (first, second)]
         rows = (rows_of(self.runs.results(run.id, outputs=False), self.cases_of(run)) for run in runs)
-        return diff(*rows, metrics=metrics)
+        hidden = SplitStore(self.workspace.database).hidden(self.cases_of(runs[0]))
+        return hiding(diff(*rows, metrics=metrics, most_cases=10_000), hidden)
 
     def score_lines(self, record: RunRecord, metric: str) -> Iterator[dict[str, Any]]:
         """One metric of a run as `assay compare` reads it: a line for each answer, without a score where it failed.

@@ -56,6 +56,7 @@ class Try:
     earlier: Decision | None
     decision_id: str
     dev: DevQuestions
+    warning: str = ""
     budget_usd: float | None = None
     trial: Trial | None = None
 
@@ -245,6 +246,7 @@ async def trying(
             earlier=earlier,
             decision_id=earlier.id if earlier else decision_id,
             dev=DevQuestions(measuring, in_force, sides, set_name=chosen.name, cases=asked.dev, metric=metric),
+            warning=asked.warning,
             budget_usd=budget_usd,
         )
 
@@ -257,6 +259,17 @@ class _Asked:
     ordering: Ordering
     chosen: Chosen
     dev: list[Case]
+
+    @property
+    def warning(self) -> str:
+        """What a reader must know of these questions; empty where there is nothing."""
+        named = [case.evidence[0].document for case in self.ordering.cases if case.evidence]
+        if self.ordering.clusters is not None or len(named) < 2 * len(set(named)):
+            return ""
+        return (
+            f"These questions come from {len(set(named)):,} documents and name no cluster. Questions of one document go "
+            'right and wrong together, which errs more often than stated: give each case its "cluster".'
+        )
 
     def are_those_of(self, hypothesis: Hypothesis) -> bool:
         """Whether a hypothesis was declared on these very questions in this order."""

@@ -22,8 +22,8 @@ def further_cases(difference: Interval, n: int, *, effect: float) -> int | None:
     if n < 2 or difference.method == "none" or effect == 0 or spread == 0 or not isfinite(spread):
         return None
     # In units of the effect: squares of scores near the largest allowed, or of tiny ones, would leave the numbers.
-    variance = n * (spread / abs(effect) / z_two_sided(difference.alpha)) ** 2
-    if not variance < MOST_NEEDED:
+    error = spread / abs(effect) / z_two_sided(difference.alpha)
+    if not error < MOST_NEEDED:
         return None
-    total = sample_size(1.0, variance=variance, alpha=difference.alpha)
+    total = sample_size(1.0, variance=n * error**2, alpha=difference.alpha)
     return max(1, total - n) if total < MOST_NEEDED else None

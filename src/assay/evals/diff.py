@@ -5,8 +5,8 @@ everything. A score the judge failed to give counts as no change in `value`, aga
 Proved by `tests/unit/evals/test_diff.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -112,6 +112,22 @@ class Diff:
             "alpha": self.alpha,
             "notes": list(self.notes),
         }
+
+
+def hiding(found: Diff, hidden: Collection[str]) -> Diff:
+    """The diff without the cases of these ids, which are kept for decisions: their wins and losses are not to be read.
+
+    The counts stay: what is known of all cases together tells of none of them.
+    """
+    shown = tuple(case for case in found.cases if case.case_id not in hidden)
+    kept = len(found.cases) - len(shown)
+    if not kept:
+        return found
+    note = (
+        f"Not listed: {kept:,} changed case{'' if kept == 1 else 's'} that decisions are made on. "
+        "assay cases open SET CASE shows one and moves its cluster to dev, at a price."
+    )
+    return replace(found, cases=shown, notes=(*found.notes, note))
 
 
 def diff(

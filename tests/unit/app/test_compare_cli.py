@@ -137,7 +137,7 @@ def test_one_file_is_one_arm(files, tmp_path):
     a, b, write = files
     (tmp_path / "link.jsonl").symlink_to(a)
     for third in (a, b, str(tmp_path / "link.jsonl")):
-        with pytest.raises(BadInput, match="same file|named twice") as caught:
+        with pytest.raises(BadInput, match=r"same file|named twice") as caught:
             run(a, b, third)
         assert caught.value.hint
     with pytest.raises(BadInput, match="More than one"):

@@ -1,4 +1,4 @@
-"""How many more cases: the textbook number where cases stand alone, more where they come in clusters, and no nonsense."""
+"""How many more cases: the textbook number where cases stand alone, more in clusters, and no nonsense."""
 
 from math import inf
 

@@ -147,6 +147,8 @@ async def _run(ready: "Try", *, only_plan: bool, as_json: bool) -> int:
         return 0
     for line in forecast.lines():
         output.note(line)
+    if ready.warning:
+        output.note(f"warning: {ready.warning}")
     with EvidenceBar(ready.hypothesis.items) as bar:
         try:
             decision = await ready.run(changed=bar)

@@ -24,7 +24,7 @@ from assay.app.report.shell import CLOSING, HEADERS, opening
 from assay.app.report.view import CaseView, RunView
 from assay.errors import BadInput, NotFound
 from assay.evals.case import Case
-from assay.evals.diff import KINDS, CaseDiff, diff
+from assay.evals.diff import KINDS, CaseDiff, diff, hiding
 from assay.evals.gold import resolve
 from assay.evals.review import Decision, ReviewItem, ReviewQueue
 from assay.evals.runs import RunRecord
@@ -160,7 +160,7 @@ class _Runs:
             yield opening("What changed", "runs", name=self._name)
             yield diff_page.head_markup(*runs)
             columns = [self._archive.index(run).columns for run in runs]
-            found = diff(*columns, most_cases=diff_page.MOST_CASES)
+            found = hiding(diff(*columns, most_cases=diff_page.MOST_CASES), self._archive.hidden(runs[0]))
             yield diff_page.metrics_markup(found)
             base = diff_url(runs[0].id, runs[1].id)
             cases = [change for change in found.cases if not kind or change.kind == kind]

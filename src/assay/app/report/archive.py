@@ -14,6 +14,7 @@ from assay.app.report.library import Library
 from assay.app.report.page import report_pieces
 from assay.app.report.run_index import RunIndex, Selection
 from assay.app.report.view import CaseView, RunView, replicas, run_view
+from assay.decisions.split import SplitStore
 from assay.errors import NotFound
 from assay.evals.case import Case
 from assay.evals.cases import CaseSet, CaseStore
@@ -84,6 +85,10 @@ class Archive:
     def cases_of(self, run: RunRecord) -> list[Case]:
         """The exact cases of a run, in order."""
         return self._set(run.spec.set_digest)
+
+    def hidden(self, run: RunRecord) -> set[str]:
+        """The ids of its cases that decisions are made on: their wins and losses are not listed."""
+        return SplitStore(self.database).hidden(self.cases_of(run))
 
     def index(self, run: RunRecord) -> RunIndex:
         """What is known of all its cases; made where the run has changed since."""

@@ -1,7 +1,7 @@
 """A decision as one HTML file: the page without what needs a server, with its style inside and no script.
 
 Invariant: it names no other file, and a policy in its head forbids the browser to load any.
-Proved by `tests/unit/report/test_decision_pages.py`.
+Proved by `tests/unit/http/test_decision_pages.py`.
 """
 
 from pathlib import Path

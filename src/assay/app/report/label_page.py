@@ -1,7 +1,7 @@
 """Labelling in the browser: two answers to a question, blind, judged by a key or a button.
 
 Invariant: nothing on these pages says which system gave which answer, how the scores judged them, or what the labels
-say so far. Proved by `tests/unit/report/test_decision_pages.py`.
+say so far. Proved by `tests/unit/http/test_decision_pages.py`.
 """
 
 from collections.abc import Collection
@@ -100,9 +100,9 @@ def alike_markup(decision: Decision) -> Markup:
     return _titled(
         decision,
         Markup(
-            '<section class="panel"><h2>There is nothing to label</h2><p class="muted">Both systems gave the same answer '
-            'to every question, so no label can tell them apart.</p><div class="actions"><a class="button primary" '
-            'href="{}">Open the decision</a></div></section>'
+            '<section class="panel"><h2>There is nothing to label</h2><p class="muted">Both systems gave the same '
+            'answer to every question, so no label can tell them apart.</p><div class="actions">'
+            '<a class="button primary" href="{}">Open the decision</a></div></section>'
         ).format(decision_url(decision.id)),
     )
 

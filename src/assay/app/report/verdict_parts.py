@@ -1,7 +1,7 @@
 """How verdicts, what they rest on, and differences are written on the decision pages: the same everywhere.
 
 A verdict is never told by colour alone: it has a mark and its word. Invariant: a limit that is not zero never reads as
-zero, since the verdict hangs on it. Proved by `tests/unit/report/test_decision_pages.py`.
+zero, since the verdict hangs on it. Proved by `tests/unit/report/test_decision_parts.py`.
 """
 
 from collections.abc import Mapping
