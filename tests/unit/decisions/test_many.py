@@ -44,8 +44,10 @@ def test_the_numbers_are_those_of_max_t():
     for arm, p, interval in zip(family.arms[:2], tested.p, tested.intervals, strict=False):
         assert arm.comparison.difference.low == pytest.approx(interval.low, abs=2e-3)
         assert arm.p_adjusted == pytest.approx(p, abs=2e-3)
-    alone = compare(INCUMBENT[1], OTHERS[0][1]).difference
-    assert family.arms[0].comparison.difference.half_width > alone.half_width
+    alone, among = compare(INCUMBENT[1], OTHERS[0][1]), family.arms[0].comparison
+    assert among.difference.half_width > alone.difference.half_width
+    reach = (tested.critical + 0.8416) / tested.critical
+    assert among.detectable == pytest.approx(among.difference.half_width * reach, rel=0.01)
 
 
 def test_none_is_best_where_none_scores_above_the_incumbent():
@@ -141,12 +143,22 @@ def test_one_case_and_one_cluster_give_no_interval():
     assert {arm.comparison.verdict for arm in compare_many(one[0], one[1:]).arms} == {"UNDECIDED"}
 
 
+def test_what_the_flips_refute_stays_refuted_where_limits_are_widened():
+    base = [0.0] * 6 + [1.0] * 34
+    family = compare_many(named("base", base), [named("b", [1.0] * 40), named("c", base), named("d", base)])
+    arm = family.arms[0]
+    assert (arm.comparison.difference.method, arm.comparison.verdict) == ("max-t+newcombe-10", "BETTER")
+    assert arm.p_adjusted == pytest.approx(2**-5, abs=0.005)
+
+
 def test_a_giant_cluster_that_leaves_no_interval_leaves_no_small_p_either():
-    clusters = [0] * 260 + list(range(1, 41))
-    first = named("base", np.zeros(300), clusters=clusters)
-    arms = [named(name, scores, clusters=clusters) for name, scores in (("b", np.ones(300)), ("c", GOOD * 0.5))]
-    for arm in compare_many(first, arms).arms:
-        assert (arm.p_adjusted <= 0.05) == (arm.comparison.verdict != "UNDECIDED")
+    clusters = np.repeat(np.arange(14), [54, 3, 2, 2, 1, 1, 1, 1, 4, 3, 4, 3, 3, 4])
+    gains = np.where((clusters > 0) | (np.arange(86) < 3), 1.0, 0.0)
+    some = np.where(RNG.random(86) < 0.2, 1.0, 0.0)
+    assert max_t(np.stack([gains, some]), clusters).p[0] < 0.001
+    arms = [named(name, scores * 3, clusters=clusters) for name, scores in (("b", gains), ("c", some))]
+    found = compare_many(named("base", np.zeros(86), clusters=clusters), arms).arms[0]
+    assert (found.comparison.verdict, found.p_adjusted) == ("UNDECIDED", 1.0)
 
 
 def test_thirty_arms():

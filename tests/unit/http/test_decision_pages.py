@@ -43,6 +43,11 @@ def own(tmp_path: Any) -> Iterator[Decided]:
     found.archive.database.close()
 
 
+def asked_in(text: str) -> set[str]:
+    """The numbers of the questions in a text."""
+    return set(re.findall(r"What is (\d+)\?", text))
+
+
 async def get(site: Decided, path: str, *, status: int = 200) -> str:
     async with aiohttp.ClientSession() as session, session.get(site.url + path) as response:
         assert response.status == status
@@ -84,16 +89,11 @@ async def test_a_decision_says_what_was_declared_what_was_found_and_how_to_check
 
 async def test_no_confirm_question_is_on_any_page_that_is_no_label(site: Decided) -> None:
     for name in ("better", "worse"):
-        decision, questions = site.decision(name), site.confirm_questions(name)
-        reading = site.found.dev(decision)
-        assert reading is not None
-        assert reading.pairs
+        decision = site.decision(name)
+        closed = {number for question in site.confirm_questions(name) for number in asked_in(question)}
         pages = [await get(site, f"/decisions/{decision.id}{end}") for end in ("", "/standing", "/report.html")]
-        shown = [
-            question for question in questions for page in pages if re.search(rf"{re.escape(question[:13])}[? ]", page)
-        ]
-        assert [question for question in shown if question.split()[2] in {q.split()[2] for q in questions}] == []
-        assert any(pair.case.question[:8] in pages[0] for pair in reading.pairs)
+        assert all(asked_in(page).isdisjoint(closed) for page in pages)
+        assert len(asked_in(pages[0])) == 20
         assert f"assay cases open {decision.set_name}" in pages[0]
 
 
