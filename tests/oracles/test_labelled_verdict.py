@@ -1,4 +1,4 @@
-"""A judge that flatters the candidate promotes a tie; people's labels joined with it do not, and do not lose real gains.
+"""A judge that flatters the candidate promotes a tie; people's labels joined with it do not, and find real gains.
 
 The judge turns a share of the candidate's wrong answers into right ones. The sequential test on its scores stops when
 it stops; 100 labels then go by Neyman to the strata of its differences, and the joined verdict is read.

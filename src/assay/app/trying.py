@@ -267,7 +267,7 @@ class _Asked:
         if self.ordering.clusters is not None or len(named) < 2 * len(set(named)):
             return ""
         return (
-            f"These questions come from {len(set(named)):,} documents and name no cluster. Questions of one document go "
+            f"These questions come from {len(set(named)):,} documents and name no cluster. Those of one document go "
             'right and wrong together, which errs more often than stated: give each case its "cluster".'
         )
 
@@ -287,7 +287,7 @@ def _set_named(measuring: Measuring, named: str | None) -> Chosen:
 def _questions(
     measuring: Measuring, in_force: SettingsInForce, chosen: Chosen, keys: set[str], season: int | None = None
 ) -> _Asked:
-    """The confirm questions of a season (None: the one with the most power now) that the candidate was not tuned on."""
+    """The confirm questions of a season (None: the one with most power) that the candidate was not tuned on."""
     options, database = in_force.settings.decisions, measuring.workspace.database
     store = SplitStore(database)
     split = store.split(chosen.name, chosen.cases, dev_share=options.dev_share)

@@ -69,7 +69,9 @@ def test_a_database_with_runs_of_an_older_assay_keeps_them(database: Database) -
         assert connection.exec_driver_sql("select case_id from result").scalars().all() == ["c"]
         connection.exec_driver_sql("update run set status = 'stopped'")
         with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
-            connection.exec_driver_sql("insert into result select 'nobody', 1, 0, 'c', '', null, '{}', 0, 1, false, 0, 0, 0, 0")
+            connection.exec_driver_sql(
+                "insert into result select 'nobody', 1, 0, 'c', '', null, '{}', 0, 1, false, 0, 0, 0, 0"
+            )
 
 
 def test_the_newest_file_is_the_head_of_one_history() -> None:
