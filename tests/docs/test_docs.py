@@ -56,7 +56,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("user")
     (folder / "docs").mkdir()
     (folder / "docs" / "returns-policy.md").write_text(POLICY, encoding="utf-8")
-    for name, right in (("before.jsonl", 60), ("after.jsonl", 75)):
+    right_ones = {"before": 60, "after": 75, "rerank": 78, "prompt-v2": 66, "cheap": 55}
+    for name, right in ((f"{stem}.jsonl", right) for stem, right in right_ones.items()):
         rows = [
             {"case": f"q{i}", "score": int(i < right), "cost_usd": 0.001, "latency_ms": 800 + i} for i in range(120)
         ]

@@ -9,6 +9,7 @@ distributions come from `scipy.special`, loaded inside the functions: `scipy.sta
 from assay.stats.betting import BettingTest
 from assay.stats.binary import bonett_price, mcnemar, newcombe, newcombe10
 from assay.stats.certify import Certificate, cases_to_certify, certify
+from assay.stats.drift import DriftDetector
 from assay.stats.estimate import Evidence
 from assay.stats.interval import Interval
 from assay.stats.labelled import LabelledBetting
@@ -49,6 +50,7 @@ __all__ = [
     "Calibrated",
     "Certificate",
     "ClusterLooks",
+    "DriftDetector",
     "Evidence",
     "Interval",
     "LabelledBetting",

@@ -37,7 +37,7 @@ VERBS: dict[str, str] = {
     "gate": "Stop a build that makes answers worse than a margin.",
     "label": "Label the answers that tell the most about a decision.",
     "decisions": "What was decided and on what evidence; check one again.",
-    "compare": "Did my change help? Compare two result files of any tool.",
+    "compare": "Did my change help? Compare result files of any tool.",
     "promote": "Serve what a verdict supports; without one, say why.",
     "rollback": "Serve again what served before.",
     "releases": "What serves, what served, and the verdict behind it.",
