@@ -290,8 +290,8 @@ async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind)
         if origin.kind != "default" and key.split(".")[0] in {*rooms, "models"} and key != RETRIES
     }
     name = " ".join(["assay", *(f"{key}={value}" for key, value in sorted(changed.items()))])
-    # The question's vector and the passages' tokens; the model where one writes.
-    calls = 2.0 if chat is None else 3.0
+    # The question's vector, its tokens and those of the passages; the model where one writes.
+    calls = 3.0 if chat is None else 4.0
     passages = settings.index.k * settings.documents.size
     shown = min(settings.models.chat_window if chat is None else chat.window, passages + _TOLD_TOKENS)
     return OwnSystem(

@@ -39,6 +39,11 @@ class Labelling:
             judged_items(replay(kept, decision)),
             wanted=declared or wanted or WANTED,
         )
+        if self.labels.wanted == 0:
+            raise BadInput(
+                f"Both systems of decision {decision.id[:8]} gave the same answers: there is nothing to label.",
+                hint="Label a decision between systems that answer differently.",
+            )
         if declared is None:
             self._register.update(decision.id, details={**decision.details, "labels_wanted": self.labels.wanted})
 
@@ -134,10 +139,13 @@ def answer_of(result: Result | None) -> str:
 
 def labelled_shape(found: LabelledVerdict) -> dict[str, Any]:
     """What the labels say, as JSON."""
+    # Who sees how it stands labels otherwise: nothing but the count is told before all labels are there.
+    if not found.is_complete:
+        return {"labels": found.labels, "wanted": found.wanted, "complete": False, "verdict": "UNDECIDED"}
     return {
         "labels": found.labels,
         "wanted": found.wanted,
-        "complete": found.is_complete,
+        "complete": True,
         "verdict": str(found.verdict),
         "value": found.interval.value,
         "low": found.interval.low,
@@ -157,5 +165,5 @@ def labelled_sentence(found: LabelledVerdict) -> str:
     judge = f"the judge said {100 * found.judge_mean:+.1f}"
     gain = f", worth {interval.effective:.0f} without a judge" if interval.effective > found.labels else ""
     if not found.is_complete:
-        return f"{found.labels} of {found.wanted} labels: {size} so far; no verdict before all are there."
+        return f"{found.labels} of {found.wanted} labels. What they say is told when all are there."
     return f"By {found.labels} labels of a person{gain}: {size}; {judge}."

@@ -32,10 +32,16 @@ def signed(comparison: Comparison, value: float) -> str:
     return f"+{text}" if isfinite(value) and float(text) > 0 else text
 
 
+NEXT_TO_ZERO = 5e-7
+"""A limit nearer to zero than any digit would show: on this side of it, and that is all that can be said."""
+
+
 def points(value: float | None) -> str:
     """A difference of scores in 0 to 1 as signed points of 100, with as many digits as keep it from reading as zero."""
     if value is None or not isfinite(value):
         return "no limit"
+    if value and abs(value) < NEXT_TO_ZERO:
+        return "just above 0" if value > 0 else "just below 0"
     decimals = 1
     while value and decimals < 12 and float(f"{100 * value:.{decimals}f}") == 0:
         decimals += 1

@@ -90,7 +90,15 @@ def test_constant_scores_decide_nothing_wrongly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.0, "0.0"), (0.05, "+5.0"), (-0.0004, "-0.04"), (1e-300, "0.0"), (None, "no limit")]
+    ("value", "said"),
+    [
+        (0.0, "0.0"),
+        (0.05, "+5.0"),
+        (-0.0004, "-0.04"),
+        (1e-300, "just above 0"),
+        (-1e-12, "just below 0"),
+        (None, "no limit"),
+    ],
 )
 def test_points_never_round_a_limit_to_zero(value: float | None, said: str) -> None:
     assert points(value) == said

@@ -15,6 +15,7 @@ from assay.app.report.text import one_line
 from assay.app.report.verdict_parts import (
     SUPPORTS,
     declared_points,
+    limit,
     points,
     ratio_words,
     support_markup,
@@ -39,18 +40,18 @@ class Condition:
 
 def quality_conditions(low: float, high: float, margins: Margins, objective: Objective) -> list[Condition]:
     """The conditions on the interval of the difference, in the order they are asked."""
-    better = Condition("PROMOTE", "better: the whole interval lies above 0", f"lower limit {points(low)}", low > 0)
+    better = Condition("PROMOTE", "better: the whole interval lies above 0", f"lower limit {limit(low)}", low > 0)
     not_worse = Condition(
         "NOT_WORSE",
         f"not worse: the whole interval lies above {declared_points(-margins.margin)}",
-        f"lower limit {points(low, beside=-margins.margin)}",
+        f"lower limit {limit(low, beside=-margins.margin)}",
         low > -margins.margin,
     )
-    worse = Condition("WORSE", "worse: the whole interval lies below 0", f"upper limit {points(high)}", high < 0)
+    worse = Condition("WORSE", "worse: the whole interval lies below 0", f"upper limit {limit(high)}", high < 0)
     not_better = Condition(
         "NOT_BETTER",
         f"gains less than what matters: the whole interval lies below {declared_points(margins.smallest)}",
-        f"upper limit {points(high, beside=margins.smallest)}",
+        f"upper limit {limit(high, beside=margins.smallest)}",
         high < margins.smallest,
     )
     if objective == "not_worse":
@@ -185,6 +186,6 @@ def _labels_said(labels: Mapping[str, Any]) -> str:
     worth = labels.get("effective_labels") or 0
     gain = f", worth {worth:,.0f} without the scores" if worth > done else ""
     return (
-        f"{done:,} labels{gain}: {points(labels.get('value'))} points ({points(labels.get('low'))} to "
-        f"{points(labels.get('high'))}); the scores said {points(labels.get('judge_mean'))}.{agreed}"
+        f"{done:,} labels{gain}: {points(labels.get('value'))} points ({limit(labels.get('low'))} to "
+        f"{limit(labels.get('high'))}); the scores said {points(labels.get('judge_mean'))}.{agreed}"
     )

@@ -13,10 +13,10 @@ from markupsafe import Markup
 
 from assay.app.report.drawing import difference_bar
 from assay.app.web import icons
+from assay.decisions.figures import NEXT_TO_ZERO
 
 _NOTHING = Markup()
 _MOST_DECIMALS = 4
-_TINY = 1e-9  # what rounding leaves of a difference of zero
 
 _VERDICTS: Mapping[str, tuple[str, Markup, str]] = MappingProxyType(
     {
@@ -65,13 +65,20 @@ def points(value: float | None, *, beside: float = 0.0) -> str:
     if value is None or not isfinite(value):
         return "no limit"
     scaled = 100 * value
-    if abs(value) < _TINY:
+    if abs(value) < NEXT_TO_ZERO:
         return "0.0"
     decimals = 1
     while decimals < _MOST_DECIMALS and float(f"{scaled:.{decimals}f}") in (0, 100 * beside):
         decimals += 1
     text = f"{scaled:+.{decimals}f}"
     return text.replace("-", "−")
+
+
+def limit(value: float | None, *, beside: float = 0.0) -> str:
+    """A limit in points: one a hair from zero decides a verdict, so it says on which side it lies."""
+    if value and abs(value) < NEXT_TO_ZERO:
+        return "just above 0" if value > 0 else "just below 0"
+    return points(value, beside=beside)
 
 
 def declared_points(value: float) -> str:
@@ -83,7 +90,7 @@ def limits(difference: Mapping[str, Any]) -> str:
     """The interval of a difference in points; one that spans everything says nothing."""
     if says_nothing(difference.get("low"), difference.get("high")):
         return "no limits yet"
-    return f"{points(difference.get('low'))} to {points(difference.get('high'))}"
+    return f"{limit(difference.get('low'))} to {limit(difference.get('high'))}"
 
 
 def says_nothing(low: float | None, high: float | None) -> bool:
