@@ -280,7 +280,7 @@ async def test_what_a_failed_call_cost_is_settled_at_what_is_known(bench: Bench)
 
 async def test_an_unpriced_system_is_refused_under_a_budget(bench: Bench) -> None:
     budget = Budget(1.0, database=bench.runs.database, run_id="r")
-    with pytest.raises(BadSetting, match="not known"):
+    with pytest.raises(BadSetting, match="not declared"):
         await bench.run(FunctionSystem(), cases_of(3), budget=budget)
     budget.close()
     assert bench.runs.list() == []
