@@ -167,7 +167,7 @@ def _vector(text: str) -> list[float]:
 def embedded_chat() -> EmbeddedChat:
     """Loaded once; it belongs to no event loop.
 
-    On one thread: llama.cpp's threads wait for each other, and another test file has the second core. It has ten minutes
+    On one thread: llama.cpp's threads wait for each other, and another file has the second core. It has ten minutes
     for an answer: a virtual machine that stands still for one of them is no failure of the model.
     """
     model = chat_model(ModelSettings(threads=1, timeout_seconds=600))
