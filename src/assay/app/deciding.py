@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
+from assay.decisions.joint import fewest_for_ratios
 from assay.decisions.order import ordered
 from assay.decisions.register import Decision
 from assay.decisions.rules import rule_for
@@ -55,6 +56,7 @@ def replay(kept: Kept, decision: Decision) -> Replayed:
         clusters=ordering.clusters,
         replicas=hypothesis.replicas,
         looks=hypothesis.looks,
+        least=fewest_for_ratios(hypothesis),
     )
     results: dict[Side, dict[int, Result]] = {}
     sides: tuple[tuple[Side, str], ...] = ((INCUMBENT, decision.incumbent_run), (CANDIDATE, decision.candidate_run))

@@ -27,6 +27,7 @@ from assay.decisions.evidence_budget import EvidenceBudget
 from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
 from assay.decisions.forecast import Forecast, forecast
 from assay.decisions.hypothesis import Hypothesis
+from assay.decisions.joint import fewest_for_ratios
 from assay.decisions.order import Ordering, ordered
 from assay.decisions.outcome import outcome_shape
 from assay.decisions.register import Decision, Register, Support
@@ -84,6 +85,7 @@ class Try:
             clusters=self.ordering.clusters,
             replicas=hypothesis.replicas,
             looks=hypothesis.looks,
+            least=fewest_for_ratios(hypothesis),
         )
         written = time.monotonic()
         pending: set[asyncio.Task[None]] = set()
@@ -264,7 +266,7 @@ class _Asked:
     def warning(self) -> str:
         """What a reader must know of these questions; empty where there is nothing."""
         named = [case.evidence[0].document for case in self.ordering.cases if case.evidence]
-        if self.ordering.clusters is not None or len(named) < 2 * len(set(named)):
+        if self.ordering.clusters is not None or not named or len(named) < 2 * len(set(named)):
             return ""
         return (
             f"These questions come from {len(set(named)):,} documents and name no cluster. Those of one document go "

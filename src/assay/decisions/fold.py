@@ -60,7 +60,9 @@ class _Place:
 class Fold:
     """The evidence of a trial as it comes in. `clusters` names each question's cluster, None where all stand alone.
 
-    Questions of a cluster are adjacent in the order. `replicas` is how often each question is asked.
+    Questions of a cluster are adjacent in the order. `replicas` is how often each question is asked. With `least`,
+    a verdict in the candidate's favour waits for so many questions, because cost and latency are to be judged too:
+    those beyond the rule's end count for them and for nothing else.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Fold:
         replicas: int = 1,
         looks: Sequence[int] = (),
         ahead: int = AHEAD,
+        least: int = 0,
     ) -> None:
         self.rule = rule
         self.items = items
@@ -86,17 +89,21 @@ class Fold:
         self._fences = [self._ends[count - 1] for count in looks if 0 < count <= len(self._ends)]
         self._places: dict[int, _Place] = {}
         self._unit: list[float] = []
+        self._least, self._beside = least, 0
+        self._is_won, self._goal = False, rule.goal
         self._total, self.wins, self.losses, self.uncounted, self.failures = 0.0, 0, 0, 0, 0
 
     @property
     def is_over(self) -> bool:
         """True where no further question is wanted: decided, ended, or none is left."""
-        return self.is_ended or self.rule.is_over or len(self.folded) == self.items
+        if self.is_ended or len(self.folded) == self.items:
+            return True
+        return self.rule.is_over and (len(self.folded) >= self._least or not self._is_won)
 
     @property
     def counted(self) -> int:
         """Questions that say something."""
-        return len(self.folded) - self.uncounted
+        return len(self.folded) - self.uncounted - self._beside
 
     @property
     def raw(self) -> float:
@@ -108,6 +115,8 @@ class Fold:
         """Questions below this ordinal may be asked now."""
         if self.is_over:
             return 0
+        if self.rule.is_over:
+            return min(self.items, self._least)
         for fence in self._fences:
             if len(self.folded) < fence:
                 return fence
@@ -152,6 +161,10 @@ class Fold:
         counted = incumbent is not None and candidate is not None
         item = Item(ordinal, incumbent or 0.0, candidate or 0.0, place.failures, counted)
         self.folded.append(item)
+        was_over = self.rule.is_over
+        if was_over:
+            self._beside += 1
+            return
         self.failures += place.failures
         if counted:
             # Repeats averaged in another order differ in the last digit: that is a tie.
@@ -167,6 +180,7 @@ class Fold:
                 self.rule.fold(self._unit)
                 self.units += 1
             self._unit = []
+            self._is_won = self.rule.is_over and self.rule.limits()[0] > self._goal
             if self.rule.is_over or self.units % max(1, len(self._ends) // _STEPS) == 0:
                 self._record()
 

@@ -8,8 +8,9 @@ Proved by simulation in `tests/oracles/test_joint_error.py`.
 
 from dataclasses import dataclass
 
+from assay.decisions.compare import FEWEST_BOOTSTRAPPED
 from assay.decisions.comparison import Change
-from assay.decisions.hypothesis import Margins, Objective
+from assay.decisions.hypothesis import Hypothesis, Margins, Objective
 from assay.stats.interval import Interval
 from assay.stats.verdict import Verdict
 
@@ -53,6 +54,13 @@ def joint(
         return Joint(quality, quality, False, reasons)
     broken = any(part.is_broken for part in parts)
     return Joint(Verdict.NOT_BETTER if broken else Verdict.UNDECIDED, quality, False, reasons)
+
+
+def fewest_for_ratios(hypothesis: Hypothesis) -> int:
+    """Questions to ask at least where quality is shown: what judged ratios of cost and latency need, else 0."""
+    margins = hypothesis.margins
+    judged = margins.cost_ratio is not None or margins.latency_ratio is not None
+    return FEWEST_BOOTSTRAPPED if judged or hypothesis.objective == "not_worse" else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ class Rule(Protocol):
     is_over: bool
     """True where no further unit can change the verdict, or none is wanted."""
 
+    goal: float
+    """Above which the lower limit must lie for the candidate to have won: 0, or minus the margin."""
+
     def fold(self, differences: Sequence[float]) -> None:
         """Take the next unit: candidate minus incumbent of each of its questions, in [-1, 1]."""
         ...
@@ -72,6 +75,7 @@ class _Shifted:
     def __init__(self, hypothesis: Hypothesis) -> None:
         self.hypothesis = hypothesis
         self.shift = hypothesis.margins.margin if hypothesis.objective == "not_worse" else 0.0
+        self.goal = -self.shift
         self.is_over = False
 
     def back(self, evidence: Evidence) -> Evidence:

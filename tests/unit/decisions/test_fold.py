@@ -12,10 +12,12 @@ from assay.errors import BadInput
 class Kept:
     """A rule that keeps what it is given and ends after `most` units."""
 
-    def __init__(self, most: int = 10**9) -> None:
+    def __init__(self, most: int = 10**9, *, won: bool = False) -> None:
+        self.won = won
         self.units: list[list[float]] = []
         self.most = most
         self.is_over = False
+        self.goal = 0.0
 
     def fold(self, differences: Sequence[float]) -> None:
         self.units.append(list(differences))
@@ -25,7 +27,7 @@ class Kept:
         self.is_over = True
 
     def limits(self) -> tuple[float, float]:
-        return -1.0, 1.0
+        return (0.1 if self.won else -1.0), 1.0
 
     def evidence(self):  # type: ignore[no-untyped-def]
         raise NotImplementedError
@@ -145,3 +147,15 @@ def test_after_the_decision_nothing_is_wanted_or_taken() -> None:
     assert fold.is_over
     assert fold.wanted == 0
     assert rule.units == [[1.0]]
+
+
+@pytest.mark.parametrize(("won", "asked"), [(True, 6), (False, 2)])
+def test_a_win_waits_for_what_cost_and_latency_need_and_a_loss_does_not(won: bool, asked: int) -> None:
+    rule = Kept(most=2, won=won)
+    fold = Fold(rule, items=20, ahead=1, least=6)
+    while not fold.is_over:
+        assert fold.wanted > len(fold.folded)
+        for side in (INCUMBENT, CANDIDATE):
+            fold.add(side, len(fold.folded), float(side))
+    assert len(fold.folded) == asked
+    assert (fold.wins, fold.counted, rule.units) == (2, 2, [[1.0], [1.0]])
