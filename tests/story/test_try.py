@@ -4,7 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,8 @@ def worse(question): return _answer(question, _draw(question, "base") < 0.6 and 
 def equal(question):
     flips = _draw(question, "flip") < 0.08
     return _answer(question, (_draw(question, "base") < 0.6) != (flips and _draw(question, "way") < 0.5))
+def flattered(question):
+    return base(question).replace("no idea", "some thought")
 def failing(question):
     if _draw(question, "fail") < 0.5:
         raise RuntimeError("out of order")
@@ -150,6 +155,52 @@ def test_labels_change_what_a_verdict_may_claim(home: Path) -> None:
     shown = assay(home, "decisions", "show", decision, "--json")
     assert shown["judged_quality"] == "PROMOTE"
     assert not shown["promotable"]
+
+
+class FlatteringJudge(BaseHTTPRequestHandler):
+    """On the OpenAI wire: "no idea" is wrong and everything else right, so that a wrong answer in other words wins."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        asked = json.dumps(body["messages"])
+        level = 1 if "no idea" in asked else 3
+        message = {"role": "assistant", "content": json.dumps({"reason": "so", "level": level})}
+        reply = {
+            "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+        }
+        data = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture
+def judge() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FlatteringJudge)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_judge_supports_and_a_person_calibrates(home: Path, judge: str) -> None:
+    settings = ["--set", f"evals.judge_base_url={judge}", "--judge", "scripted-judge", "--metric", "rubric"]
+    command = ["try", "--system", "bots:flattered", "--against", "bots:base", "--cases", "cases.jsonl", *settings]
+    found = assay(home, *command, "--json", OPENAI_API_KEY="unused")
+    assert (found["verdict"], found["support"]) == ("PROMOTE", "JUDGE-SUPPORTED")
+    # The person sees what the judge does not: the candidate's answers are as wrong as the others.
+    done = assay(home, "label", found["decision_id"], "--labels", "40", "--json", stdin="n\n" * 40)
+    assert done["support"] == "HUMAN-CALIBRATED"
+    assert done["verdict"] != "PROMOTE"
+    shown = assay(home, "decisions", "show", found["decision_id"], "--json")
+    assert (shown["judged_verdict"], shown["promotable"]) == ("PROMOTE", False)
+    assert assay(home, "promote", found["decision_id"], code=64) == ""
 
 
 @pytest.mark.parametrize(

@@ -74,14 +74,16 @@ def command(
     The change is a TOML file with settings (only those that differ), --set KEY=VALUE, or a system of your own. Both
     answer the confirm questions of a set in a fixed random order, and it stops as soon as it is known: PROMOTE,
     NOT_BETTER, NOT_WORSE, WORSE or UNDECIDED. Looking on while it runs costs nothing. Exit code 0 whatever the
-    verdict; 3 where the budget stopped it.
+    verdict; 3 where the budget stopped it. --set of evals.* and decisions.* says how it is decided, of anything else
+    what the candidate changes.
     """
     from assay.app.cli.options import settings_from
     from assay.app.cli.session import with_workspace
 
-    candidate = _candidate(change, system, of_system, assignments)
+    changes, how = _apart(assignments)
+    candidate = _candidate(change, system, of_system, changes)
     in_force = settings_from(
-        (),
+        how,
         evals__judge=judge,
         evals__concurrency=concurrency,
         decisions__metric=metric,
@@ -112,6 +114,13 @@ def command(
     code = with_workspace(in_force, work)
     if code:
         sys.exit(code)
+
+
+def _apart(assignments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(changes of what answers, settings of how it is measured and decided) of what `--set` was given."""
+    deciding = ("evals.", "decisions.", "ledger.", "server.")
+    how = tuple(text for text in assignments if text.strip().startswith(deciding))
+    return tuple(text for text in assignments if text not in how), how
 
 
 def _candidate(
