@@ -10,7 +10,7 @@ from assay.decisions.order import ordered
 from assay.decisions.register import Decision
 from assay.decisions.rules import rule_for
 from assay.decisions.trial import score_of
-from assay.errors import Corrupt, NotFound
+from assay.errors import BadInput, Corrupt, NotFound
 from assay.evals.case import Case
 from assay.evals.cases import CaseStore
 from assay.evals.result import Result
@@ -73,7 +73,12 @@ def replay(kept: Kept, decision: Decision) -> Replayed:
 
 def checked_shape(replayed: Replayed) -> dict[str, Any]:
     """What a second fold of the same results says, beside what was written down when it was decided."""
-    outcome = replayed.decision.outcome or {}
+    decision, outcome = replayed.decision, replayed.decision.outcome or {}
+    if decision.status != "done":
+        raise BadInput(
+            f"Decision {decision.id[:8]} is not finished ({decision.status}): no verdict was written down.",
+            hint="Finish it first: run the same `assay try` again.",
+        )
     # Labels replace the verdict on quality; the results gave the one that was there before.
     written = outcome.get("judged_quality") or outcome.get("quality")
     return {

@@ -27,7 +27,7 @@ from assay.app.settings import Settings, SettingsInForce, load_settings
 from assay.app.wiring import Workspace
 from assay.errors import BadSetting, NotFound
 from assay.evals.cached_retriever import CachedRetriever
-from assay.evals.engine import evaluate, spec_of
+from assay.evals.engine import evaluate, most_nano, spec_of
 from assay.evals.follow import Follower
 from assay.evals.gold import resolve_all
 from assay.evals.judges.checks import checked
@@ -233,6 +233,8 @@ async def evaluation(
 
         ready = await made(None)
         if budget_usd is not None:
+            if foreign is not None:
+                most_nano(foreign)  # refused now, before anything is taken or spent
             # The budget belongs to the run, and the run is known by what it measures; or several share one.
             run_id = await asyncio.to_thread(measuring.runs.id_for, ready.spec())
             opened = partial(Budget, budget_usd, database=measuring.workspace.database, run_id=budget_id or run_id)

@@ -19,7 +19,7 @@ WANTED = 100
 class Labelling:
     """The labels of one finished decision. Its methods block: call them in a thread."""
 
-    def __init__(self, kept: Kept, decision: Decision, *, wanted: int | None = None) -> None:
+    def __init__(self, kept: Kept, decision: Decision, *, wanted: int | None = None, declares: bool = True) -> None:
         if decision.status != "done" or decision.outcome is None:
             raise BadInput(
                 f"Decision {decision.id[:8]} is not finished ({decision.status}).",
@@ -44,7 +44,7 @@ class Labelling:
                 f"Both systems of decision {decision.id[:8]} gave the same answers: there is nothing to label.",
                 hint="Label a decision between systems that answer differently.",
             )
-        if declared is None:
+        if declared is None and declares:
             self._register.update(decision.id, details={**decision.details, "labels_wanted": self.labels.wanted})
 
     def verdict(self) -> LabelledVerdict:
@@ -86,17 +86,19 @@ class Labelling:
         return self.decision
 
 
-async def labelling(kept: Kept, decision_id: str | None, *, wanted: int | None = None) -> Labelling:
+async def labelling(
+    kept: Kept, decision_id: str | None, *, wanted: int | None = None, declares: bool = True
+) -> Labelling:
     """The labels of a decision, by default of the newest finished one."""
 
     def opened() -> Labelling:
         register = Register(kept.runs.database)
         if decision_id is not None:
-            return Labelling(kept, register.get(decision_id), wanted=wanted)
+            return Labelling(kept, register.get(decision_id), wanted=wanted, declares=declares)
         finished = [found for found in register.list() if found.status == "done"]
         if not finished:
             raise BadInput("There is no finished decision to label.", hint="Decide something first: assay try.")
-        return Labelling(kept, finished[0], wanted=wanted)
+        return Labelling(kept, finished[0], wanted=wanted, declares=declares)
 
     return await asyncio.to_thread(opened)
 

@@ -64,7 +64,7 @@ class Try:
     async def forecast(self) -> Forecast:
         """What it will take and what it can show, before anything is asked."""
         plans = [await arm.planned() for arm in self.arms]
-        return await asyncio.to_thread(forecast, self.hypothesis, plans)
+        return await asyncio.to_thread(forecast, self.hypothesis, plans, dev_questions=len(self.dev.cases))
 
     async def run(self, *, changed: Callable[[Fold], None] = lambda _fold: None) -> Decision:
         """Ask until it is decided; the decision as it stands then. Raises Conflict where somebody else is at it."""

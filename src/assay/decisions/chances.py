@@ -102,7 +102,8 @@ def _looks(hypothesis: Hypothesis, gain: float) -> tuple[float, float]:
     size = hypothesis.items / clusters
     error = SPREAD * sqrt((1 + (size - 1) * SHARED) / hypothesis.items)
     times = tuple(look / clusters for look in hypothesis.looks)
-    smallest = 2.0 if shift else hypothesis.margins.smallest
+    # What ends it downward: no gain that matters, or, where not being worse is asked, being worse than 0.
+    smallest = shift or hypothesis.margins.smallest
     promote, time = _stops(times, hypothesis.alpha, hypothesis.beta, (gain + shift) / error, smallest / error)
     return promote, time * hypothesis.items
 

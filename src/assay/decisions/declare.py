@@ -14,7 +14,7 @@ from assay.decisions.rules import MOST_CLUSTERS_FOR_LOOKS
 from assay.decisions.settings import DecisionSettings
 from assay.errors import BadSetting
 from assay.evals.case import Case
-from assay.evals.metrics import RIGHT_OR_WRONG
+from assay.evals.metrics import NEEDS_ANSWERS, RIGHT_OR_WRONG
 from assay.evals.run_spec import RunSpec
 
 _EXPECTED_DISAGREEMENT = 0.2
@@ -24,7 +24,13 @@ _SHORTEST_HORIZON = 20
 def metric_for(options: DecisionSettings, cases: Sequence[Case]) -> str:
     """The metric to decide on. Raises BadSetting where `auto` finds none."""
     if options.metric != "auto":
-        return options.metric.strip()
+        metric = options.metric.strip()
+        if metric in NEEDS_ANSWERS and not any(case.answers for case in cases):
+            raise BadSetting(
+                f"{metric} compares with reference answers, and no case has one.",
+                hint='Give the cases "answers", or name another metric (assay eval --list-metrics).',
+            )
+        return metric
     if any(case.answers for case in cases):
         return "answer_contained"
     if any(case.evidence for case in cases):

@@ -27,6 +27,7 @@ class Forecast:
     chances: tuple[Chance, ...]
     cost_usd: tuple[float, float] | None
     seconds: tuple[float, float] | None
+    dev_questions: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As `assay try --plan --json` gives it."""
@@ -41,6 +42,7 @@ class Forecast:
             "chances": [asdict(chance) for chance in self.chances],
             "cost_usd": self.cost_usd and {"expected": self.cost_usd[0], "most": self.cost_usd[1]},
             "seconds": self.seconds and {"expected": self.seconds[0], "most": self.seconds[1]},
+            "dev_questions": self.dev_questions,
             "plans": [plan.as_json() for plan in self.plans],
         }
 
@@ -65,17 +67,22 @@ class Forecast:
         asked = sum(plan.fresh for plan in self.plans)
         kept = sum(plan.finished + plan.cached for plan in self.plans)
         lines = [f"questions  at most {asked:,} to ask of both systems, {kept:,} known from before"]
+        if self.dev_questions:
+            lines[0] += f"; then {self.dev_questions:,} dev questions of each, to read"
         if self.cost_usd is not None:
             lines.append(f"cost       about ${self.cost_usd[0]:.4f}, at most ${self.cost_usd[1]:.4f}")
         else:
-            lines.append("cost       not known: a model has no known price")
+            lines.append("cost       not known: a model has no known price, or a system declares none")
         if self.seconds is not None:
             lines.append(f"time       about {_time(self.seconds[0])}, at most {_time(self.seconds[1])}")
         return lines
 
 
-def forecast(hypothesis: Hypothesis, plans: Sequence[Plan]) -> Forecast:
-    """What `hypothesis` will take, from the plans of both systems over all its questions."""
+def forecast(hypothesis: Hypothesis, plans: Sequence[Plan], *, dev_questions: int = 0) -> Forecast:
+    """What `hypothesis` will take, from the plans of both systems over all its questions.
+
+    `dev_questions` are asked of both after a verdict.
+    """
     found = chances(hypothesis)
     # A candidate of unknown worth: the questions expected where it gains what matters.
     share = next((chance.expected_items for chance in found if chance.gain > 0), hypothesis.items) / hypothesis.items
@@ -87,13 +94,17 @@ def forecast(hypothesis: Hypothesis, plans: Sequence[Plan]) -> Forecast:
         hypothesis=hypothesis,
         plans=tuple(plans),
         chances=found,
-        cost_usd=None if unpriced else _spread(known, share),
-        seconds=_spread(seconds, share) if len(seconds) == len(plans) else None,
+        cost_usd=None if unpriced else _spread(known, share, more=dev_questions / hypothesis.items),
+        seconds=(
+            _spread(seconds, share, more=dev_questions / hypothesis.items) if len(seconds) == len(plans) else None
+        ),
+        dev_questions=dev_questions,
     )
 
 
-def _spread(ranges: Sequence[Range], share: float) -> tuple[float, float]:
-    return share * sum(found.expected for found in ranges), float(sum(found.high for found in ranges))
+def _spread(ranges: Sequence[Range], share: float, *, more: float) -> tuple[float, float]:
+    expected, most = sum(found.expected for found in ranges), sum(found.high for found in ranges)
+    return (share + more) * expected, (1 + more) * float(most)
 
 
 def _time(seconds: float) -> str:

@@ -86,6 +86,9 @@ class Gate:
         if self.passing is Passing.PASSED:
             better = self.verdict is Verdict.PROMOTE
             return f"{'Better' if better else f'Not worse by more than {margin}'}: {where}."
+        lacking = self.comparison.unpaired.incumbent
+        if lacking:
+            return f"{lacking:,} cases of the baseline have no result in the candidate, so nothing is shown: {where}."
         said = f"Not shown to be within the margin of {margin}: {where}."
         if self.joint.reasons and self.joint.quality in (Verdict.PROMOTE, Verdict.NOT_WORSE):
             said = f"Quality holds ({where}), but not all of the rest: {'; '.join(self.joint.reasons)}."
@@ -112,8 +115,12 @@ def gate(
     difference = comparison.difference
     quality = read_verdict(difference.low, difference.high, margins, OBJECTIVE)
     joined = _held(quality, comparison, margins)
+    lacking = comparison.unpaired.incumbent
     if difference.high < -margins.margin:
         passing = Passing.WORSE
+    elif lacking:
+        # A run that broke off half-way must not pass for what it did before.
+        passing = Passing.NOT_SHOWN
     elif joined.verdict in (Verdict.PROMOTE, Verdict.NOT_WORSE):
         passing = Passing.PASSED
     else:

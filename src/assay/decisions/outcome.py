@@ -4,7 +4,7 @@ Invariant: `verdict` follows from `difference`, `cost`, `latency` and the margin
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import ceil, isfinite
 from typing import Any
 
@@ -26,6 +26,8 @@ def outcome_shape(
 ) -> dict[str, Any]:
     """The shared object of `assay try --json`; `comparison` holds cost and latency over the folded questions."""
     found = fold.rule.evidence() if evidence is None else evidence
+    if found.n == 0:  # before the first look the rule has seen nothing, and the plain mean is what there is
+        found = replace(found, value=min(max(fold.raw, found.low), found.high), raw=fold.raw)
     joined = joint(
         read_verdict(found.low, found.high, hypothesis.margins, hypothesis.objective),
         cost=comparison.cost if comparison else None,
@@ -86,7 +88,7 @@ def needed(hypothesis: Hypothesis, fold: Fold, found: Evidence) -> int | None:
     ):
         if value > goal and isfinite(limit) and value > limit:
             reaches.append(((value - limit) / (value - goal)) ** 2)
-    if not reaches or fold.counted < 2 or min(reaches) * fold.counted > MOST_QUESTIONS:
+    if not reaches or found.n == 0 or fold.counted < 2 or min(reaches) * fold.counted > MOST_QUESTIONS:
         return None
     return max(1, ceil(min(reaches) * fold.counted) - fold.counted)
 

@@ -161,6 +161,10 @@ class _Looks(_Shifted):
     def __init__(self, hypothesis: Hypothesis) -> None:
         super().__init__(hypothesis)
         smallest, margin = self.wanted()
+        stops_at_margin = hypothesis.objective == "not_worse"
+        if stops_at_margin:
+            # Not shifted: sums of ties would all be the margin, and sign-flips of equal sums refute anything.
+            self.shift, margin = 0.0, hypothesis.margins.margin
         self.test = ClusterLooks(
             hypothesis.alpha,
             clusters=hypothesis.clusters or 0,
@@ -168,11 +172,11 @@ class _Looks(_Shifted):
             smallest=smallest,
             beta=hypothesis.beta,
             margin=margin,
-            go_on_after=() if margin is None else (Verdict.NOT_WORSE,),
+            go_on_after=() if stops_at_margin else (Verdict.NOT_WORSE,),
         )
 
     def fold(self, differences: Sequence[float]) -> None:
-        self.test.update(sum(differences) + self.shift * len(differences), len(differences))
+        self.test.update(sum(differences), len(differences))
         self.is_over = self.test.over
 
     def finish(self) -> None:

@@ -118,7 +118,7 @@ async def evaluate(
         replicas=replicas,
         details={"concurrency": concurrency, **(details or {})},
     )
-    reserve = partial(budget.reserve, _most_nano(system)) if budget is not None else None
+    reserve = partial(budget.reserve, most_nano(system)) if budget is not None else None
     with await _started(partial(runs.start, spec, resume=resume, run_id=run_id)) as live:
         outputs = Outputs(
             system,
@@ -161,8 +161,8 @@ async def _started(start: Callable[[], LiveRun]) -> LiveRun:
         raise
 
 
-def _most_nano(system: System) -> int:
-    """The most an output is expected to cost, in nano-dollars."""
+def most_nano(system: System) -> int:
+    """The most an output is expected to cost, in nano-dollars. Raises BadSetting where it is not declared."""
     expected: tuple[float, float] | None = getattr(system, "expected_cost_usd", None)
     if expected is None:
         raise BadSetting(

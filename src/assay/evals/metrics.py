@@ -37,6 +37,11 @@ JUDGED: dict[str, str] = {
 RIGHT_OR_WRONG = frozenset({"exact_match", "answer_contained", "declined_when_it_should", "answered_when_it_could"})
 """Metrics that give 0 or 1 and nothing between."""
 
+NEEDS_ANSWERS = frozenset(
+    {"exact_match", "token_f1", "answer_contained", "rouge_l", "chrf", "embedding_similarity", "context_recall"}
+)
+"""Metrics that say nothing of a case without reference answers."""
+
 EMBEDDED: dict[str, str] = {"embedding_similarity": "cosine of answer and reference"}
 """Metrics that need the embedder."""
 

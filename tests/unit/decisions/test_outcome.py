@@ -1,6 +1,7 @@
 """What is said of a decision agrees with its numbers."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,36 @@ def test_verdict_interval_and_sentence_say_the_same(gain: float, rule: str, clus
     for line in course_lines(shape, width=60, ascii_only=True):
         assert line.isascii()
         assert len(line) <= 60
+
+
+def test_ties_alone_do_not_show_that_a_clustered_candidate_is_not_worse() -> None:
+    hypothesis, _ = folded(0.0, rule="cluster-looks", clusters=40)
+    hypothesis = replace(hypothesis, objective="not_worse")
+    labels = [f"c{i * 40 // 400}" for i in range(400)]
+    fold = Fold(rule_for(hypothesis), items=400, clusters=labels, looks=hypothesis.looks)
+    for ordinal in range(100):
+        fold.add(INCUMBENT, ordinal, 1.0)
+        fold.add(CANDIDATE, ordinal, 1.0)
+    low, high = fold.rule.limits()
+    assert low < -hypothesis.margins.margin
+    assert high > 0.01
+
+
+def test_clustered_not_worse_errs_no_more_often_than_stated() -> None:
+    wrong, worlds = 0, 60
+    for seed in range(worlds):
+        hypothesis, _ = folded(0.0, rule="cluster-looks", clusters=40)
+        hypothesis = replace(hypothesis, objective="not_worse")
+        labels = [f"c{i * 100 // 200}" for i in range(200)]
+        hypothesis = replace(hypothesis, items=200, clusters=100, looks=(25, 50, 75, 100))
+        fold = Fold(rule_for(hypothesis), items=200, clusters=labels, looks=hypothesis.looks)
+        rng = random.Random(seed)
+        for ordinal in range(200):
+            fold.add(INCUMBENT, ordinal, 1.0)
+            fold.add(CANDIDATE, ordinal, float(rng.random() >= hypothesis.margins.margin))
+        fold.finish()
+        wrong += outcome_shape(hypothesis, fold, None)["quality"] in ("NOT_WORSE", "PROMOTE")
+    assert wrong <= 60 * 0.05 + 3 * (60 * 0.05 * 0.95) ** 0.5
 
 
 def test_undecided_says_how_many_more() -> None:

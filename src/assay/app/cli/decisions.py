@@ -61,7 +61,7 @@ def check_command(decision_id: str, as_json: bool) -> None:
     else:
         words = "agree with" if shape["agrees"] else "DO NOT GIVE"
         output.console().print(
-            f"{shape['n']:,} results of decision {decision_id[:8]} {words} the verdict written down: "
+            f"{shape['n']:,} results of decision {decision_id[:8]} {words} what was written down of quality: "
             f"{shape['written']} (folded again: {shape['replayed']}, {shape['wins']} won, {shape['losses']} lost).",
             markup=False,
         )

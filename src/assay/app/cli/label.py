@@ -42,7 +42,7 @@ def command(decision_id: str | None, wanted: int | None, only_status: bool, as_j
         from assay.app.measuring import measuring
 
         async with measuring(workspace) as opened:
-            desk = await labelling(opened, decision_id, wanted=wanted)
+            desk = await labelling(opened, decision_id, wanted=wanted, declares=not only_status)
             if not only_status:
                 await asyncio.to_thread(label_answers, desk, screen=output.error_console() if as_json else None)
             before = desk.decision

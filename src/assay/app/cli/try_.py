@@ -47,7 +47,11 @@ STYLES = {
 @click.option("--judge", metavar="MODEL", help="Model that judges; default: evals.judge, else the chat model.")
 @click.option("--budget-usd", type=click.FloatRange(min=0), help="Stop before both systems would cost more than this.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), help="Questions in flight at once, each system.")
-@click.option("--again", is_flag=True, help="Decide once more what was decided before; spends evidence again.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Decide once more, at the alpha left, on the cases there are now; answers that are known are used again.",
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would take and could show, and stop.")
 @set_option
 @json_option
@@ -143,7 +147,11 @@ def _candidate(
 
 async def _run(ready: "Try", *, only_plan: bool, as_json: bool) -> int:
     if ready.earlier is not None and ready.earlier.status == "done":
-        output.note(f"Decided before ({ready.earlier.id[:8]}): nothing is asked and nothing spent. --again asks again.")
+        changed = ready.earlier.details.get("set_digest") != ready.details["set_digest"]
+        also = " The set of cases has changed since." if changed else ""
+        output.note(
+            f"Decided before ({ready.earlier.id[:8]}): nothing is asked and nothing spent.{also} --again decides anew."
+        )
         _show(ready.earlier, as_json=as_json)
         return 0
     forecast = await ready.forecast()
