@@ -36,7 +36,7 @@ def equal(question):
     return _answer(question, (_draw(question, "base") < 0.6) != (flips and _draw(question, "way") < 0.5))
 def flattered(question):
     return base(question).replace("no idea", "some thought")
-def failing(question):
+def failing(question) -> str:
     if _draw(question, "fail") < 0.5:
         raise RuntimeError("out of order")
     return better(question)
