@@ -28,8 +28,8 @@ def _answer(question, right):
     time.sleep(float(os.environ.get("BOT_SECONDS", "0")))
     return question.replace("What is ", "").rstrip("?") if right else "no idea"
 
-def base(question): return _answer(question, _draw(question, "base") < 0.6)
-def better(question): return _answer(question, _draw(question, "base") < 0.6 or _draw(question, "more") < 0.5)
+def base(question) -> str: return _answer(question, _draw(question, "base") < 0.6)
+def better(question) -> str: return _answer(question, _draw(question, "base") < 0.6 or _draw(question, "more") < 0.5)
 def worse(question): return _answer(question, _draw(question, "base") < 0.6 and _draw(question, "less") < 0.6)
 def equal(question):
     flips = _draw(question, "flip") < 0.08
@@ -92,6 +92,20 @@ def test_a_better_one_is_promoted_a_worse_one_refused_and_an_equal_one_left_open
     assert failing["failures"] > 0
 
 
+def test_the_plan_says_what_it_takes_and_asks_nothing(home: Path) -> None:
+    log = home / "paid.log"
+    plan = try_(home, "better", "--plan", PAID_LOG=str(log))
+    assert not log.exists()
+    assert (plan["questions"], plan["dev_questions"], plan["rule"]) == (280, 20, "exact-horizon")
+    assert plan["alpha"] == pytest.approx(0.025)
+    none, some, more = plan["chances"]
+    assert none["promote"] <= plan["alpha"] < some["promote"] < more["promote"]
+    assert assay(home, "decisions", "--json")["decisions"] == []
+    done = try_(home, "better", PAID_LOG=str(log))
+    assert done["alpha"] == pytest.approx(0.025)
+    assert len(log.read_text().splitlines()) <= 2 * (plan["questions"] + plan["dev_questions"])
+
+
 def test_asking_again_is_the_same_decision_and_costs_nothing(home: Path) -> None:
     first = try_(home, "better")
     log = home / "paid.log"
@@ -145,6 +159,16 @@ def test_an_edited_candidate_starts_over(home: Path) -> None:
     second = try_(home, "better")
     assert second["decision_id"] != first["decision_id"]
     assert second["hypothesis_digest"] != first["hypothesis_digest"]
+
+
+def test_a_function_edited_since_its_verdict_is_not_promoted_by_it(home: Path) -> None:
+    decision = try_(home, "better")["decision_id"]
+    (home / "bots.py").write_text(BOTS + "\n# another behaviour\n")
+    said = assay(home, "promote", decision, "--json", code=64)
+    assert "edited since" in said["error"]["message"]
+    (home / "bots.py").write_text(BOTS)
+    assay(home, "promote", decision)
+    assert not assay(home, "releases", "--json")["live"]["without_evidence"]
 
 
 def test_labels_change_what_a_verdict_may_claim(home: Path) -> None:

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
-from assay.decisions.joint import fewest_for_ratios
+from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side, fold_of
 from assay.decisions.order import ordered
 from assay.decisions.register import Decision
-from assay.decisions.rules import rule_for
 from assay.decisions.trial import score_of
 from assay.errors import BadInput, Corrupt, NotFound
 from assay.evals.case import Case
@@ -50,14 +48,7 @@ def replay(kept: Kept, decision: Decision) -> Replayed:
     ordering = ordered(kept.cases.load(hypothesis.set_digest), seed=str(decision.details["seed"]))
     if ordering.digest != hypothesis.order_digest:
         raise Corrupt(f"The order of decision {decision.id[:8]} is not the one that was hashed.")
-    fold = Fold(
-        rule_for(hypothesis),
-        items=hypothesis.items,
-        clusters=ordering.clusters,
-        replicas=hypothesis.replicas,
-        looks=hypothesis.looks,
-        least=fewest_for_ratios(hypothesis),
-    )
+    fold = fold_of(hypothesis, ordering.clusters)
     results: dict[Side, dict[int, Result]] = {}
     sides: tuple[tuple[Side, str], ...] = ((INCUMBENT, decision.incumbent_run), (CANDIDATE, decision.candidate_run))
     for side, run_id in sides:

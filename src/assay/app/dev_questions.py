@@ -9,7 +9,7 @@ from assay.app.contender import Contender
 from assay.app.evaluating import evaluation
 from assay.app.measuring import Chosen, Measuring
 from assay.app.settings import SettingsInForce
-from assay.errors import LimitReached
+from assay.errors import AssayError
 from assay.evals.case import Case
 
 
@@ -30,7 +30,7 @@ class DevQuestions:
         self._title, self.cases, self._metric = f"{set_name}, dev questions", list(cases), metric
 
     async def ask(self, *, budget_usd: float | None, budget_id: str) -> dict[str, str]:
-        """The id of each side's run, empty where there is nothing to ask or the budget is used up."""
+        """The id of each side's run, empty where there is nothing to ask or a side cannot answer."""
         if not self.cases:
             return {}
         chosen = Chosen(self._title, self._measuring.save_part(self._title, self.cases), self.cases)
@@ -48,7 +48,7 @@ class DevQuestions:
                     budget_id=budget_id,
                 ) as ready:
                     record, _board = await ready.run()
-            except LimitReached:
+            except AssayError:  # the verdict stands without anything to read
                 return {}
             if record.status != "done":
                 return {}

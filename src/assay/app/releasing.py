@@ -17,7 +17,7 @@ from assay.app.settings import SettingsInForce
 from assay.decisions.register import Decision, Register
 from assay.decisions.releases import Draft, Release, Releases
 from assay.decisions.served import Served, side_of, why_not
-from assay.errors import BadInput, NotFound
+from assay.errors import AssayError, BadInput, NotFound
 from assay.evals.runs import Runs
 from assay.evals.systems.parse import OwnSettings, parse_system
 from assay.ledger.database import Database
@@ -70,6 +70,8 @@ def of_decision(database: Database, in_force: SettingsInForce, decision: Decisio
     incumbent = side_of(decision, "incumbent", spec=_spec(database, decision.incumbent_run))
     serving = live.served if live else _implicit(in_force, incumbent)
     why = why_not(decision)
+    if not why and _edited(candidate, decision.hypothesis.candidate.identity):
+        why = f"{candidate.name} was edited since decision {decision.id[:8]}, or is not here to be compared."
     if not why and not serving.answers_as(incumbent):
         what = f"release {live.id[:8]}" if live else "what the settings in force say"
         why = f"Decision {decision.id[:8]} was judged against another release than the one that serves ({what})."
@@ -81,6 +83,17 @@ def of_decision(database: Database, in_force: SettingsInForce, decision: Decisio
             hint="Try it against what serves, or give a reason to serve it without evidence: --because TEXT",
         )
     return proposal
+
+
+def _edited(candidate: Served, identity: str) -> bool:
+    """Whether a function is another one than was judged, as far as its source can tell."""
+    if candidate.system is None or candidate.spec.get("kind") != "callable":
+        return False
+    try:
+        found = parse_system(candidate.system, settings=candidate.changes or None)
+    except AssayError:
+        return True
+    return getattr(found, "identity", "") != identity
 
 
 async def of_change(

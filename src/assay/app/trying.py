@@ -24,16 +24,14 @@ from assay.decisions.compare import Scored, compare
 from assay.decisions.comparison import Comparison
 from assay.decisions.declare import declared, metric_for
 from assay.decisions.evidence_budget import EvidenceBudget
-from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side
+from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side, fold_of
 from assay.decisions.forecast import Forecast, forecast
 from assay.decisions.hypothesis import Hypothesis
-from assay.decisions.joint import fewest_for_ratios
 from assay.decisions.order import Ordering, ordered
 from assay.decisions.outcome import outcome_shape
 from assay.decisions.register import Decision, Register, Support
-from assay.decisions.rules import rule_for
 from assay.decisions.split import SplitStore
-from assay.decisions.trial import Trial
+from assay.decisions.trial import Runner, Trial, score_of
 from assay.decisions.tuned import TunedOn
 from assay.errors import BadInput, Conflict
 from assay.evals.case import Case
@@ -70,8 +68,7 @@ class Try:
         """Ask until it is decided; the decision as it stands then. Raises Conflict where somebody else is at it."""
         database = self.measuring.workspace.database
         register, budget = Register(database), EvidenceBudget(database)
-        name = f"decision-{self.hypothesis.question_digest[:24]}"
-        with claimed(database, name) as who:
+        with claimed(database, _claim_name(self.hypothesis)) as who:
             if who:
                 raise Conflict(f"This try is already running ({who}).", hint="Wait until it has finished, or stop it.")
             return await self._decide(register, budget, changed)
@@ -79,16 +76,9 @@ class Try:
     async def _decide(self, register: Register, budget: EvidenceBudget, changed: Callable[[Fold], None]) -> Decision:
         decision = await asyncio.to_thread(self._opened, register, budget)
         hypothesis = decision.hypothesis
-        fold = Fold(
-            rule_for(hypothesis),
-            items=hypothesis.items,
-            clusters=self.ordering.clusters,
-            replicas=hypothesis.replicas,
-            looks=hypothesis.looks,
-            least=fewest_for_ratios(hypothesis),
-        )
+        fold = fold_of(hypothesis, self.ordering.clusters)
         written = time.monotonic()
-        pending: set[asyncio.Task[None]] = set()
+        pending: set[asyncio.Future[None]] = set()
 
         def on_change() -> None:
             nonlocal written
@@ -96,14 +86,15 @@ class Try:
             # The page that watches reads what is written: often enough to follow, seldom enough to cost nothing.
             if time.monotonic() - written > _WRITE_SECONDS and not pending:
                 written = time.monotonic()
-                task = asyncio.create_task(self._write(register, decision.id, _standing_shape(hypothesis, fold)))
+                shape = _standing_shape(hypothesis, fold)
+                task = asyncio.ensure_future(asyncio.to_thread(register.update, decision.id, outcome=shape))
                 pending.add(task)
                 task.add_done_callback(pending.discard)
 
         self.trial = Trial(fold, metric=hypothesis.metric, changed=on_change)
-        runners = [self._runner(arm) for arm in self.arms]
+        incumbent, candidate = (_runner(arm) for arm in self.arms)
         try:
-            ended = await self.trial.run(runners[INCUMBENT], runners[CANDIDATE])
+            ended = await self.trial.run(incumbent, candidate)
         except BaseException:
             await asyncio.gather(*pending, return_exceptions=True)
             await asyncio.to_thread(register.update, decision.id, status="interrupted")
@@ -149,15 +140,6 @@ class Try:
         register.update(made.id, **runs)
         return register.get(made.id)
 
-    def _runner(self, arm: Evaluation) -> Any:
-        async def run(follower: Any) -> Any:
-            return await arm.results(follower=follower)
-
-        return run
-
-    async def _write(self, register: Register, decision_id: str, shape: Mapping[str, Any]) -> None:
-        await asyncio.to_thread(register.update, decision_id, outcome=shape)
-
     def _beside(self, fold: Fold) -> Comparison | None:
         """Cost and latency of both over the folded questions, with their intervals."""
         assert self.trial is not None
@@ -174,10 +156,9 @@ class Try:
         found = []
         for result in self.measuring.runs.results(run_id, outputs=False):
             if result.ordinal in ordinals:
-                score = result.scores.get(metric)
+                score, _failed = score_of(result, metric)
                 cluster = clusters[result.ordinal] if clusters else None
-                value = 0.0 if score is None or score.value is None or result.error else score.value
-                found.append(Scored(str(result.ordinal), value, cluster, result.cost_usd, result.latency_ms))
+                found.append(Scored(str(result.ordinal), score or 0.0, cluster, result.cost_usd, result.latency_ms))
         return found
 
     def _spent(self) -> dict[str, Any]:
@@ -222,13 +203,15 @@ async def trying(
         )
         arms = await stack.enter_async_context(open_arms(asked))
         hypothesis = await asyncio.to_thread(_declared, measuring, in_force, chosen, asked, metric, arms)
-        earlier = None if again else await asyncio.to_thread(_earlier, measuring, hypothesis)
+        register = Register(measuring.workspace.database)
+        # In whatever season: finished, or to be gone on with.
+        earlier = None if again else await asyncio.to_thread(register.find, hypothesis.question_digest)
         if earlier is not None and earlier.status != "done" and earlier.hypothesis.season != asked.season:
             # Begun when another season had more power: it goes on where it was.
             asked = await asyncio.to_thread(_questions, measuring, in_force, chosen, keys, earlier.hypothesis.season)
             arms = await stack.enter_async_context(open_arms(asked))
         if earlier is not None and earlier.status != "done" and not asked.are_those_of(earlier.hypothesis):
-            await asyncio.to_thread(Register(measuring.workspace.database).update, earlier.id, status="abandoned")
+            await asyncio.to_thread(register.update, earlier.id, status="abandoned")
             earlier = None
         for arm in arms:
             arm.run_id = await asyncio.to_thread(measuring.runs.id_for, arm.spec())
@@ -363,18 +346,21 @@ def _declared(
     )
 
 
-def _earlier(measuring: Measuring, hypothesis: Hypothesis) -> Decision | None:
-    """The same question asked before, in whatever season: finished, or to be gone on with."""
-    return Register(measuring.workspace.database).find(hypothesis.question_digest)
-
-
 def _abandon_others(register: Register, hypothesis: Hypothesis) -> None:
     """Close what was begun on this set and never ended: a candidate that was edited is another candidate."""
     for other in register.list(set_name=hypothesis.set_name, season=hypothesis.season):
-        if other.status in ("interrupted", "budget", "running"):
-            name = f"decision-{other.hypothesis.question_digest[:24]}"
-            if not is_claimed(register.database, name):
-                register.update(other.id, status="abandoned")
+        is_open = other.status in ("interrupted", "budget", "running")
+        if is_open and not is_claimed(register.database, _claim_name(other.hypothesis)):
+            register.update(other.id, status="abandoned")
+
+
+def _claim_name(hypothesis: Hypothesis) -> str:
+    """What a process that works on this question holds."""
+    return f"decision-{hypothesis.question_digest[:24]}"
+
+
+def _runner(arm: Evaluation) -> Runner:
+    return lambda follower: arm.results(follower=follower)
 
 
 def _standing_shape(hypothesis: Hypothesis, fold: Fold) -> dict[str, Any]:

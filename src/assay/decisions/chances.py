@@ -2,7 +2,7 @@
 
 Computed from the rule itself: exactly for the exact horizon, from simulated streams for betting, from simulated
 Brownian motion at the declared looks for clusters. What has to be assumed of the two systems is in `assumptions`.
-Proved by `tests/unit/decisions/test_chances.py`.
+Proved by `tests/unit/decisions/test_declare.py`.
 """
 
 from collections.abc import Callable

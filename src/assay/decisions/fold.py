@@ -2,7 +2,7 @@
 
 What finishes early is held back: how long an answer takes goes together with whether it is right, so folding in the
 order of arrival would bend the evidence. Invariant: the sequence of units the rule sees is a function of the order and
-of the scores, never of time. Proved by `tests/properties/test_fold_properties.py`.
+of the scores, never of time. Proved by `tests/unit/decisions/test_fold.py`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final, Literal
 
-from assay.decisions.rules import Rule
+from assay.decisions.hypothesis import Hypothesis
+from assay.decisions.joint import fewest_for_ratios
+from assay.decisions.rules import Rule, rule_for
 from assay.errors import BadInput
 
 INCUMBENT: Final = 0
@@ -55,6 +57,18 @@ class _Place:
 
     scores: tuple[list[float | None], list[float | None]] = field(default_factory=lambda: ([], []))
     failures: int = 0
+
+
+def fold_of(hypothesis: Hypothesis, clusters: Sequence[str] | None) -> "Fold":
+    """The fold a hypothesis declares, before its first score; `clusters` of its questions in their order."""
+    return Fold(
+        rule_for(hypothesis),
+        items=hypothesis.items,
+        clusters=clusters,
+        replicas=hypothesis.replicas,
+        looks=hypothesis.looks,
+        least=fewest_for_ratios(hypothesis),
+    )
 
 
 class Fold:

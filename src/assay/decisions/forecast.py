@@ -2,7 +2,7 @@
 
 Invariant: every chance is at the alpha that is left for this decision and for the rule it declares, computed from the
 rule itself; what has to be assumed (how often the two differ, how much scores spread) is said beside it.
-Proved by `tests/unit/decisions/test_forecast.py`.
+Proved by `tests/story/test_try.py`.
 """
 
 from collections.abc import Sequence

@@ -130,12 +130,11 @@ def gate(
 
 def _held(quality: Verdict, comparison: Comparison, margins: Margins) -> Joint:
     """Cost and latency with a stated margin must hold for a pass too."""
-    stated = Margins(margins.margin, margins.smallest, margins.cost_ratio, margins.latency_ratio)
     shown = joint(
         Verdict.PROMOTE if quality is Verdict.NOT_WORSE else quality,
         cost=comparison.cost,
         latency=comparison.latency,
-        margins=stated,
+        margins=margins,
         objective="better",
     )
     passes = quality in (Verdict.PROMOTE, Verdict.NOT_WORSE)

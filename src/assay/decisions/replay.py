@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.decisions.declare import declared
-from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold
+from assay.decisions.fold import CANDIDATE, INCUMBENT, fold_of
 from assay.decisions.hypothesis import Hypothesis
 from assay.decisions.order import Ordering, ordered
-from assay.decisions.rules import read_verdict, rule_for
+from assay.decisions.rules import read_verdict
 from assay.decisions.settings import DecisionSettings
 from assay.errors import BadInput
 from assay.evals.case import Case
@@ -158,7 +158,7 @@ def replay(hypothesis: Hypothesis, incumbent: Sequence[float], candidate: Sequen
     """
     per_unit = _per_unit(hypothesis)
     clusters = None if hypothesis.clusters is None else [str(place // per_unit) for place in range(hypothesis.items)]
-    fold = Fold(rule_for(hypothesis), items=hypothesis.items, clusters=clusters, looks=hypothesis.looks)
+    fold = fold_of(hypothesis, clusters)
     for ordinal, (before, after) in enumerate(zip(incumbent, candidate, strict=True)):
         fold.add(INCUMBENT, ordinal, float(before))
         fold.add(CANDIDATE, ordinal, float(after))

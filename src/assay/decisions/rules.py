@@ -1,9 +1,9 @@
 """The stopping rule of a decision, one interface over the tests of `assay.stats`: units in, verdict and interval out.
 
-For the objective "not worse" the differences are shifted by the margin first: what `stats` calls better than zero
-is then "not worse by more than the margin", with the same error rates, and a candidate a little below the incumbent
-can be shown to be good enough. Invariant: the verdict is read from the interval (`read_verdict`) and from nothing else.
-Proved by `tests/unit/decisions/test_rules.py` and the suites of `assay.stats`.
+For the objective "not worse" a candidate a little below the incumbent can be shown to be good enough: bets are moved by
+the margin, looks end at the margin's own limit, at the same error rates. Invariant: the verdict is read from the
+interval (`read_verdict`) and from nothing else. Proved by `tests/unit/decisions/test_outcome.py`, `test_replay.py` and
+the suites of `assay.stats`.
 """
 
 from collections.abc import Sequence
@@ -69,122 +69,105 @@ def read_verdict(low: float, high: float, margins: Margins, objective: Objective
     return Verdict.NOT_WORSE if low > -margins.margin else Verdict.UNDECIDED
 
 
-class _Shifted:
-    """What the rules share: the shift of the objective, and evidence moved back by it."""
+class _Test(Protocol):
+    """What the tests of `assay.stats` have in common."""
 
-    def __init__(self, hypothesis: Hypothesis) -> None:
-        self.hypothesis = hypothesis
-        self.shift = hypothesis.margins.margin if hypothesis.objective == "not_worse" else 0.0
-        self.goal = -self.shift
+    over: bool
+
+    def evidence(self) -> Evidence: ...
+
+    def limits(self) -> tuple[float, float]: ...
+
+
+class _Over:
+    """What the rules share: a test, and the shift by which its differences were moved."""
+
+    def __init__(self, hypothesis: Hypothesis, test: _Test, *, shift: float = 0.0) -> None:
+        self._hypothesis, self._test, self._shift = hypothesis, test, shift
+        self.goal = -hypothesis.margins.margin if hypothesis.objective == "not_worse" else 0.0
         self.is_over = False
 
-    def back(self, evidence: Evidence) -> Evidence:
-        """Evidence about shifted differences as evidence about differences, its verdict read again."""
-        low, high = evidence.low - self.shift, evidence.high - self.shift
-        verdict = read_verdict(low, high, self.hypothesis.margins, self.hypothesis.objective)
-        moved = replace(evidence, low=low, high=high, verdict=verdict)
-        return replace(moved, value=evidence.value - self.shift, raw=evidence.raw - self.shift)
+    def finish(self) -> None:
+        self.is_over = True
 
-    def wanted(self) -> tuple[float | None, float | None]:
-        """(smallest, margin) as the test needs them: none where the objective is "not worse"."""
-        margins = self.hypothesis.margins
-        return (None, None) if self.shift else (margins.smallest, margins.margin)
+    def evidence(self) -> Evidence:
+        """The test's evidence, moved back, its verdict read again."""
+        found, (low, high) = self._test.evidence(), self.limits()
+        verdict = read_verdict(low, high, self._hypothesis.margins, self._hypothesis.objective)
+        return replace(
+            found, low=low, high=high, verdict=verdict, value=found.value - self._shift, raw=found.raw - self._shift
+        )
+
+    def limits(self) -> tuple[float, float]:
+        low, high = self._test.limits()
+        return low - self._shift, high - self._shift
 
 
-class _Binary(_Shifted):
+class _Binary(_Over):
     """Right or wrong, questions that stand alone, a horizon declared: the exact-horizon sequential McNemar test."""
 
     def __init__(self, hypothesis: Hypothesis) -> None:
-        super().__init__(hypothesis)
         if hypothesis.objective != "better" or hypothesis.horizon is None:
             raise ValueError("the exact horizon is for `better` with a horizon")
-        smallest, margin = self.wanted()
         self.test = SequentialBinary(
             hypothesis.alpha,
             hypothesis.horizon,
             items=hypothesis.items,
-            smallest=smallest,
+            smallest=hypothesis.margins.smallest,
             beta=hypothesis.beta,
-            margin=margin,
-            go_on_after=() if margin is None else (Verdict.NOT_WORSE,),
+            margin=hypothesis.margins.margin,
+            go_on_after=(Verdict.NOT_WORSE,),
         )
+        super().__init__(hypothesis, self.test)
 
     def fold(self, differences: Sequence[float]) -> None:
         (difference,) = differences
         self.test.update(int(difference))
         self.is_over = self.test.over
 
-    def finish(self) -> None:
-        self.is_over = True
 
-    def evidence(self) -> Evidence:
-        return self.back(self.test.evidence())
-
-    def limits(self) -> tuple[float, float]:
-        return self.test.limits()
-
-
-class _Betting(_Shifted):
-    """Graded scores, or means of thousands of clusters: the betting test."""
+class _Betting(_Over):
+    """Graded scores, or means of thousands of clusters: the betting test. "Not worse" shifts it by the margin."""
 
     def __init__(self, hypothesis: Hypothesis) -> None:
-        super().__init__(hypothesis)
-        smallest, margin = self.wanted()
+        margins, is_better = hypothesis.margins, hypothesis.objective == "better"
+        shift = 0.0 if is_better else margins.margin
         self.test = BettingTest(
             hypothesis.alpha,
-            smallest=smallest,
+            smallest=margins.smallest if is_better else None,
             beta=hypothesis.beta,
-            margin=margin,
-            low=self.shift - 1.0,
-            high=self.shift + 1.0,
-            go_on_after=() if margin is None else (Verdict.NOT_WORSE,),
+            margin=margins.margin if is_better else None,
+            low=shift - 1.0,
+            high=shift + 1.0,
+            go_on_after=(Verdict.NOT_WORSE,) if is_better else (),
         )
+        super().__init__(hypothesis, self.test, shift=shift)
 
     def fold(self, differences: Sequence[float]) -> None:
-        self.test.update(self.shift + sum(differences) / len(differences))
+        self.test.update(self._shift + sum(differences) / len(differences))
         self.is_over = self.test.over
 
-    def finish(self) -> None:
-        self.is_over = True
 
-    def evidence(self) -> Evidence:
-        return self.back(self.test.evidence())
+class _Looks(_Over):
+    """Clusters: sign-flips of whole ones at looks that were declared beforehand.
 
-    def limits(self) -> tuple[float, float]:
-        low, high = self.test.limits()
-        return low - self.shift, high - self.shift
-
-
-class _Looks(_Shifted):
-    """Clusters: sign-flips of whole ones at looks that were declared beforehand."""
+    "Not worse" ends at the margin's own limit and shifts nothing: sums of ties would all be the margin, and sign-flips
+    of equal sums refute anything.
+    """
 
     def __init__(self, hypothesis: Hypothesis) -> None:
-        super().__init__(hypothesis)
-        smallest, margin = self.wanted()
-        stops_at_margin = hypothesis.objective == "not_worse"
-        if stops_at_margin:
-            # Not shifted: sums of ties would all be the margin, and sign-flips of equal sums refute anything.
-            self.shift, margin = 0.0, hypothesis.margins.margin
+        margins, is_better = hypothesis.margins, hypothesis.objective == "better"
         self.test = ClusterLooks(
             hypothesis.alpha,
             clusters=hypothesis.clusters or 0,
             looks=hypothesis.looks,
-            smallest=smallest,
+            smallest=margins.smallest if is_better else None,
             beta=hypothesis.beta,
-            margin=margin,
-            go_on_after=() if stops_at_margin else (Verdict.NOT_WORSE,),
+            margin=margins.margin,
+            go_on_after=(Verdict.NOT_WORSE,) if is_better else (),
         )
+        super().__init__(hypothesis, self.test)
 
     def fold(self, differences: Sequence[float]) -> None:
         self.test.update(sum(differences), len(differences))
         self.is_over = self.test.over
-
-    def finish(self) -> None:
-        self.is_over = True
-
-    def evidence(self) -> Evidence:
-        return self.back(self.test.evidence())
-
-    def limits(self) -> tuple[float, float]:
-        low, high = self.test.limits()
-        return low - self.shift, high - self.shift

@@ -3,7 +3,7 @@
 Both run in the fixed order a few questions ahead of what is folded, so that hardly anything is paid for that the
 verdict did not need. A result is in the ledger before it is folded; a trial that was killed folds again what is
 there and goes on. Invariant: the evidence after a kill and a resume is what it would have been without.
-Proved by `tests/story/test_try_kill.py` and `tests/unit/decisions/test_trial.py`.
+Proved by `tests/story/test_try.py`.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ infinite and the verdict certain; with the last question the mean is known.
 It says nothing about questions outside the set: for those use `BettingTest` or `SequentialBinary`.
 
 Invariant: as `BettingTest`; and an answer that is certain never contradicts the full set. Proved in
-`tests/oracles/test_finite.py`.
+`tests/oracles/test_betting.py`.
 """
 
 from collections.abc import Collection

@@ -119,6 +119,7 @@ def _list(*, as_json: bool) -> None:
     from rich.table import Table
 
     from assay.app.cli.try_ import STYLES
+    from assay.decisions.figures import points
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("decision", "when", "verdict", "difference", "questions", "alpha", "candidate"):
@@ -131,7 +132,7 @@ def _list(*, as_json: bool) -> None:
             decision.id[:8],
             datetime.fromtimestamp(decision.created_ns / 1e9).strftime("%Y-%m-%d %H:%M"),
             f"[{STYLES.get(verdict, 'dim')}]{verdict}[/]",
-            f"{100 * difference['value']:+.1f}" if difference else "",
+            points(difference["value"]) if difference else "",
             f"{outcome.get('n', 0):,}",
             f"{decision.hypothesis.alpha:.3g}",
             decision.hypothesis.candidate.name,
