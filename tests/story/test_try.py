@@ -32,8 +32,9 @@ def base(question) -> str: return _answer(question, _draw(question, "base") < 0.
 def better(question) -> str: return _answer(question, _draw(question, "base") < 0.6 or _draw(question, "more") < 0.5)
 def worse(question): return _answer(question, _draw(question, "base") < 0.6 and _draw(question, "less") < 0.6)
 def equal(question):
-    flips = _draw(question, "flip") < 0.08
-    return _answer(question, (_draw(question, "base") < 0.6) != (flips and _draw(question, "way") < 0.5))
+    # Four of 400 questions go the other way: too few for any rule to see, in whatever order they come.
+    other = int(question.replace("What is ", "").rstrip("?")) % 130 == 7
+    return _answer(question, (_draw(question, "base") < 0.6) != other)
 def flattered(question):
     return base(question).replace("no idea", "some thought")
 def failing(question) -> str:
@@ -84,8 +85,8 @@ def test_a_better_one_is_promoted_a_worse_one_refused_and_an_equal_one_left_open
     worse = try_(home, "worse")
     assert worse["verdict"] in ("WORSE", "NOT_BETTER")
     assert not worse["promotable"]
-    equal = try_(home, "equal", "--smallest", "0.01")
-    assert equal["verdict"] in ("UNDECIDED", "NOT_WORSE")
+    equal = try_(home, "equal", "--smallest", "0.005", "--margin", "0.005")
+    assert equal["verdict"] == "UNDECIDED"
     assert equal["needed"] is None or equal["needed"] >= 0
     failing = try_(home, "failing")
     assert failing["verdict"] in ("WORSE", "NOT_BETTER")
@@ -126,7 +127,7 @@ def test_later_tries_on_one_set_have_less_to_spend(home: Path) -> None:
 def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(home: Path) -> None:
     log = home / "paid.log"
     command = ["try", "--system", "bots:equal", "--against", "bots:base", "--cases", "cases.jsonl"]
-    command += ["--metric", "exact_match", "--json", "--smallest", "0.01"]
+    command += ["--metric", "exact_match", "--json", "--smallest", "0.005", "--margin", "0.005"]
     environ = os.environ | {"PAID_LOG": str(log), "BOT_SECONDS": "0.02"}
     for paid in (60, 180):
         attempt = subprocess.Popen(
@@ -143,14 +144,11 @@ def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(home: Path) -> N
         attempt.wait()
     done = assay(home, *command, PAID_LOG=str(log))
     asked = log.read_text().splitlines()
-    # At most what was in flight at each kill is asked again: 8 questions of each side, twice.
-    assert len(asked) - len(set(asked)) * 2 <= 2 * 2 * 8 + len(set(asked))
+    # Each question once of each side, the few that tell what kind of system it is, and at most what was in flight at a
+    # kill: 8 of each side.
+    assert len(asked) <= 2 * len(set(asked)) + 3 + 2 * 2 * 8
     assert len(assay(home, "decisions", "--json")["decisions"]) == 1
     assert assay(home, "decisions", "check", done["decision_id"], "--json")["agrees"]
-    whole = home / "whole"
-    whole.mkdir()
-    for name in ("bots.py", "cases.jsonl"):
-        (whole / name).write_text((home / name).read_text())
 
 
 def test_an_edited_candidate_starts_over(home: Path) -> None:
