@@ -43,6 +43,19 @@ MY_BOT = """def answer(question: str, style: str = "long"):
 
 def polite(question: str):
     return "Within thirty days."
+
+
+def tuned(question: str, style: str = "long", tone: str = "plain", examples: int = 0):
+    return "Within thirty days." if style == "short" or not question.endswith("0?") else "I do not know."
+"""
+
+SPACE = """[system]
+target = "my_bot:tuned"
+
+[factors]
+style = ["long", "short"]
+tone = ["plain", "kind"]
+examples = [0, 2, 4]
 """
 
 CASES = """{"id": "q1", "question": "How long can I return things?", "answers": ["thirty days"]}
@@ -63,6 +76,9 @@ def folder(tmp_path_factory):
         ]
         (folder / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (folder / "my_bot.py").write_text(MY_BOT, encoding="utf-8")
+    (folder / "space.toml").write_text(SPACE, encoding="utf-8")
+    rows = ["item,serves,larger,cheaper", *(f"q{i},{int(i % 3 > 0)},{int(i % 5 > 0)},{int(i % 2)}" for i in range(400))]
+    (folder / "outcomes.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     asked = [
         {"id": f"q{i}", "question": f"How long can I return item {i}?", "answers": ["Within thirty days"]}
         for i in range(60)
@@ -170,8 +186,12 @@ def test_every_python_example_runs(folder, block):
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_every_settings_example_loads(tmp_path, block):
     from assay.app.settings import load_settings
+    from assay.decisions.race.space import space_of
     from assay.evals.systems.parse import parse_system
 
+    if {"factors", "prompts"} & set(tomllib.loads(block)):
+        assert space_of(tomllib.loads(block)).combinations
+        return
     if "system" in tomllib.loads(block):
         (tmp_path / "my_bot.py").write_text(MY_BOT, encoding="utf-8")
         (tmp_path / "bot.toml").write_text(block, encoding="utf-8")

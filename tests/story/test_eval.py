@@ -194,9 +194,14 @@ def test_scores_go_to_compare(folder: Path) -> None:
     assert compared["n"] == 8
 
 
-def test_a_cut_the_documents_do_not_have_is_refused(folder: Path) -> None:
-    refused = run(folder, "eval", "--set", "documents.size=64", "--limit", "2")
-    assert refused.returncode == 2
-    assert "cut otherwise" in refused.stderr
+def test_another_cut_is_measured_beside_the_one_at_hand(folder: Path) -> None:
+    before = assay(folder, "eval", "--limit", "2", "--json")
+    cut = assay(folder, "eval", "--set", "documents.size=64", "--limit", "2", "--json")
+    assert cut["system"] != before["system"]
+    assert cut["paid_calls"] > 0
+    (recut,) = (folder / ".assay" / "cuts").iterdir()
+    assert (recut / "assay.db").is_file()
+    again = assay(folder, "eval", "--limit", "2", "--json")
+    assert again["run_id"] == before["run_id"] or again["paid_calls"] == 0  # what was ingested is as it was
     same = run(folder, "eval", "--set", "documents.size=200", "--limit", "2", "--json")
     assert same.returncode == 0, same.stderr

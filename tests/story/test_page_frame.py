@@ -22,10 +22,10 @@ HOSTILE = (
 def test_tab_goes_through_the_bar_in_reading_order(open_page: Open) -> None:
     page = open_page("/settings")
     seen = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent.trim()"))
-    sections = ["Chat", "Documents", "Runs", "Cases", "Decisions", "Settings"]
+    sections = ["Chat", "Documents", "Runs", "Cases", "Decisions", "Races", "Settings"]
     assert seen == ["Skip to the content", "Assay", *sections, "ThemeAutoLightDark"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -52,7 +53,9 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def assay(home: Path, *arguments: str, code: int = 0, stdin: str = "", **environ: str) -> Any:
+def run(
+    home: Path, *arguments: str, code: int = 0, stdin: str = "", **environ: str
+) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
         [sys.executable, "-m", "assay.app.cli.main", *arguments],
         cwd=home,
@@ -65,6 +68,11 @@ def assay(home: Path, *arguments: str, code: int = 0, stdin: str = "", **environ
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
+    return done
+
+
+def assay(home: Path, *arguments: str, **kinds: Any) -> Any:
+    done = run(home, *arguments, **kinds)
     return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
@@ -129,19 +137,27 @@ def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(home: Path) -> N
     command = ["try", "--system", "bots:equal", "--against", "bots:base", "--cases", "cases.jsonl"]
     command += ["--metric", "exact_match", "--json", "--smallest", "0.005", "--margin", "0.005"]
     environ = os.environ | {"PAID_LOG": str(log), "BOT_SECONDS": "0.02"}
-    for paid in (60, 180):
+    for paid, how in ((60, signal.SIGINT), (180, signal.SIGKILL)):
         attempt = subprocess.Popen(
             [sys.executable, "-m", "assay.app.cli.main", *command],
             cwd=home,
             env=environ,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         deadline = time.monotonic() + 60
         while (len(log.read_text().splitlines()) if log.exists() else 0) < paid and time.monotonic() < deadline:
             time.sleep(0.01)
-        attempt.kill()
-        attempt.wait()
+        attempt.send_signal(how)
+        said = attempt.communicate(timeout=60)[1]
+        if how is signal.SIGINT:
+            assert attempt.returncode == 130
+            assert said.count("Interrupted") == 1
+            assert "run the same command again to go on" in said
+    (begun,) = assay(home, "decisions", "--json")["decisions"]
+    assert begun["status"] == "interrupted", "nobody holds it"
+    assert "interrupted" in assay(home, "decisions", COLUMNS="60")
     done = assay(home, *command, PAID_LOG=str(log))
     asked = log.read_text().splitlines()
     # Each question once of each side, the few that tell what kind of system it is, and at most what was in flight at a
@@ -149,6 +165,23 @@ def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(home: Path) -> N
     assert len(asked) <= 2 * len(set(asked)) + 3 + 2 * 2 * 8
     assert len(assay(home, "decisions", "--json")["decisions"]) == 1
     assert assay(home, "decisions", "check", done["decision_id"], "--json")["agrees"]
+
+
+def test_a_budget_is_that_of_the_whole_decision_however_often_it_is_gone_on_with(home: Path) -> None:
+    for name in ("base", "better"):
+        table = f'[system]\nkind = "callable"\ntarget = "bots:{name}"\ncost_usd_per_question = 0.01\n'
+        (home / f"{name}.toml").write_text(table)
+    log = home / "paid.log"
+    command = ["try", "--system", "better.toml", "--against", "base.toml", "--cases", "cases.jsonl", "--json"]
+    command += ["--metric", "exact_match"]
+    asked, decisions = [], set()
+    for limit in ("0.2", "0.2", "0.4"):
+        done = run(home, *command, "--budget-usd", limit, code=3, PAID_LOG=str(log))
+        decisions.add(json.loads(done.stdout)["decision_id"])
+        asked.append(len(log.read_text().splitlines()))
+    assert 0 < asked[0] == asked[1] <= 20
+    assert asked[1] < asked[2] <= 40
+    assert len(decisions) == 1
 
 
 def test_an_edited_candidate_starts_over(home: Path) -> None:
@@ -167,6 +200,23 @@ def test_a_function_edited_since_its_verdict_is_not_promoted_by_it(home: Path) -
     (home / "bots.py").write_text(BOTS)
     assay(home, "promote", decision)
     assert not assay(home, "releases", "--json")["live"]["without_evidence"]
+
+
+def test_a_release_holds_the_digest_of_its_function_and_says_when_it_was_edited(home: Path) -> None:
+    assay(home, "promote", try_(home, "better")["decision_id"])
+    live = assay(home, "releases", "--json")["live"]
+    assert len(live["identity"]) == 64
+    assert live["edited_since"] is False
+    shown = assay(home, "releases")
+    assert f"code {live['identity'][:12]}" in shown
+    assert "edited" not in shown
+    (home / "bots.py").write_text(BOTS + "\n# another behaviour\n")
+    assert assay(home, "releases", "--json")["live"]["edited_since"] is True
+    assert f"code {live['identity'][:12]}, edited since" in assay(home, "releases")
+    plan = ["try", "--system", "bots:flattered", "--cases", "cases.jsonl", "--metric", "exact_match", "--plan"]
+    assert f"edited since release {live['id'][:8]}" in run(home, *plan).stderr
+    (home / "bots.py").unlink()
+    assert assay(home, "releases", "--json")["live"]["edited_since"] is None, "nothing is said of what is not here"
 
 
 def test_labels_change_what_a_verdict_may_claim(home: Path) -> None:

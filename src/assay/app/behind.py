@@ -7,9 +7,11 @@ from assay.app.daemon import in_daemon_thread
 from assay.app.settings import Settings, SettingsInForce
 from assay.app.wiring import Workspace
 from assay.errors import BadSetting
+from assay.evals.cached_retriever import CachedRetriever
 from assay.gateway.budget import Budget
 from assay.gateway.pace import Pace
 from assay.gateway.stack import stacked_chat, stacked_embedder
+from assay.index.hit import Retriever
 from assay.ledger.values import Values
 from assay.models import catalogue
 from assay.models.chat import ChatModel
@@ -30,23 +32,46 @@ class Behind:
         self._timeout_seconds = settings.models.timeout_seconds
         self._retries = retries
         self._paces: dict[str, Pace] = {}
+        self._chats: dict[int, tuple[ChatModel, ChatModel]] = {}
+        self._embedders: dict[int, tuple[Embedder, Embedder]] = {}
+        self._searches: dict[str, CachedRetriever] = {}
 
     def chat(self, model: ChatModel) -> ChatModel:
-        """A chat model behind it. Raises BadSetting under a budget where the model has no known price."""
-        return stacked_chat(
-            model,
-            values=self._values,
-            budget=self._budget,
-            pace=self._pace(_server(model)),
-            timeout_seconds=self._timeout_seconds,
-        )
+        """A chat model behind it, the same again for the same model, so that a call under way is shared by all.
+
+        Raises BadSetting under a budget where the model has no known price.
+        """
+        if id(model) not in self._chats:
+            made = stacked_chat(
+                model,
+                values=self._values,
+                budget=self._budget,
+                pace=self._pace(_server(model)),
+                timeout_seconds=self._timeout_seconds,
+            )
+            self._chats[id(model)] = (model, made)  # the bare one kept, so that its id stays its own
+        return self._chats[id(model)][1]
 
     def embedder(self, embedder: Embedder) -> Embedder:
-        """An embedder behind it."""
-        provider = "embedded" if embedder.name == MiniLMEmbedder.name else getattr(embedder, "provider", "unknown")
-        return stacked_embedder(
-            embedder, provider=provider, values=self._values, budget=self._budget, pace=self._pace(_server(embedder))
-        )
+        """An embedder behind it, likewise."""
+        if id(embedder) not in self._embedders:
+            provider = "embedded" if embedder.name == MiniLMEmbedder.name else getattr(embedder, "provider", "unknown")
+            made = stacked_embedder(
+                embedder,
+                provider=provider,
+                values=self._values,
+                budget=self._budget,
+                pace=self._pace(_server(embedder)),
+            )
+            self._embedders[id(embedder)] = (embedder, made)
+        return self._embedders[id(embedder)][1]
+
+    def searches(self, retriever: Retriever, *, corpus: str, settings: str) -> CachedRetriever:
+        """A retriever that makes a search once, the same again for the same corpus and settings."""
+        key = f"{corpus} {settings}"
+        if key not in self._searches:
+            self._searches[key] = CachedRetriever(retriever, self._values, corpus=corpus, settings=settings)
+        return self._searches[key]
 
     def _pace(self, server: str) -> Pace:
         return self._paces.setdefault(server, Pace(retries=self._retries))

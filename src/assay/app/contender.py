@@ -9,7 +9,7 @@ from assay.answers.prompt import instructions_prompt
 from assay.app.measuring import Measuring
 from assay.app.released import under
 from assay.app.settings import SettingsInForce, read_settings_file
-from assay.decisions.releases import Releases
+from assay.decisions.releases import Release, Releases
 from assay.decisions.served import ROOMS
 from assay.errors import BadInput
 from assay.ledger.values import key_of
@@ -17,15 +17,31 @@ from assay.ledger.values import key_of
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A system as it was named: Assay's own under changed settings, or one of the user's (`system` as `--system`)."""
+    """A system as it was named: Assay's own under changed settings, or one of the user's (`system` as `--system`).
+
+    `release` is the live release it stands for, where it does and the system is a user's.
+    """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     system: str | None = None
     system_settings: Mapping[str, Any] = field(default_factory=dict)
+    release: Release | None = None
 
     def in_force(self, base: SettingsInForce) -> SettingsInForce:
         """`base` with the changes."""
         return base.changed(self.changes) if self.changes else base
+
+    def edited(self, identity: str) -> str:
+        """What a reader must know where the live release is another function by now; empty where it is not.
+
+        `identity` names the system as it is found (see `evals.run_spec`).
+        """
+        if self.release is None or not self.release.served.identity or self.release.served.identity == identity:
+            return ""
+        return (
+            f"{self.system} was edited since release {self.release.id[:8]}: what this is tried against is not what was "
+            f"released. Release it as it is first: assay promote --system {self.system} --because TEXT"
+        )
 
     def keys(self, in_force: SettingsInForce) -> set[str]:
         """What names it where something was tuned (see `decisions.tuned`): its settings, and its own instructions."""
@@ -85,5 +101,5 @@ def serving(
         return contender(against, assignments={}, system_settings={}), base
     live = releases.live()
     if live is not None and not live.served.is_own:
-        return Contender(system=live.served.system, system_settings=live.served.changes), base
+        return Contender(system=live.served.system, system_settings=live.served.changes, release=live), base
     return Contender(), base

@@ -23,10 +23,9 @@ from assay.app.foreign import Located, settled
 from assay.app.judging import opponent
 from assay.app.measuring import Chosen, Measuring
 from assay.app.rehearsing import rehearsal
-from assay.app.settings import Settings, SettingsInForce, load_settings
+from assay.app.settings import Origin, Settings, SettingsInForce, load_settings, read_settings_file
 from assay.app.wiring import Workspace
-from assay.errors import BadSetting, NotFound
-from assay.evals.cached_retriever import CachedRetriever
+from assay.errors import NotFound
 from assay.evals.engine import evaluate, most_nano, spec_of
 from assay.evals.follow import Follower
 from assay.evals.gold import resolve_all
@@ -45,14 +44,12 @@ from assay.evals.systems.probe import FEWEST_ASKED
 from assay.evals.systems.subject import code_version, subject_of
 from assay.evals.timing import Passages, Rehearsal, Work
 from assay.gateway.budget import Budget
-from assay.index.ingest import cut_with
 from assay.ledger.database import Database
 from assay.ledger.values import key_of
 from assay.models.chat import ChatModel, Usage
 from assay.models.embedder import Embedder
 from assay.models.prices import cost_usd
 
-_CUTTING = ("documents.cut", "documents.size", "documents.overlap")
 # Tokens of a call from the least to the most, to say beforehand what nobody has measured yet.
 _TOLD_TOKENS = 400  # instructions and question
 _JUDGED_TOKENS = (300, 4_000)
@@ -79,6 +76,7 @@ class Evaluation:
     judge: ChatModel | None = None
     run_id: str | None = None
     bare_judge: ChatModel | None = None
+    behind: Behind | None = None
 
     @property
     def total(self) -> int:
@@ -134,7 +132,11 @@ class Evaluation:
         return record, board
 
     async def results(
-        self, *, progress: Callable[[Progress], None] | None = None, follower: Follower | None = None
+        self,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        follower: Follower | None = None,
+        concurrency: int | None = None,
     ) -> RunRecord:
         """The run without its scoreboard; `follower` may end it early (see `evals.follow`)."""
         opened, options = self.measuring, self.settings.evals
@@ -146,7 +148,7 @@ class Evaluation:
             runs=opened.runs,
             values=opened.values,
             gold=lambda case: self.gold[case.id],
-            concurrency=self.concurrency,
+            concurrency=min(self.concurrency, concurrency or self.concurrency),
             timeout_seconds=options.timeout_seconds,
             progress=progress,
             details={
@@ -229,6 +231,7 @@ async def evaluation(
                 judge,
                 run_id,
                 bare,
+                behind,
             )
 
         ready = await made(None)
@@ -247,17 +250,11 @@ async def evaluation(
 async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind) -> System:
     """Assay's own answers under the settings of `workspace`, metered and cached.
 
-    Raises BadSetting where a flag sets how documents are cut and the documents at hand were cut otherwise.
+    Where a flag or a release cuts the documents otherwise than they were ingested, they are cut anew beside them.
     """
     settings = workspace.settings
     bare = await workspace.embedder()
     embedder = behind.embedder(bare)
-    flagged = [key for key in _CUTTING if workspace.in_force.origins[key].kind == "flag"]
-    if flagged and not await asyncio.to_thread(cut_with, workspace.store, settings.documents, bare):
-        raise BadSetting(
-            f"{flagged[0]} is set, but the documents of this workspace were cut otherwise.",
-            hint="Ingest them with the same --set in a workspace of its own (ASSAY_HOME), and measure there.",
-        )
     chat = await workspace.chat_in_use()
     model = None if chat is None else behind.chat(chat)
     retriever = await workspace.retriever_with(embedder)
@@ -277,7 +274,7 @@ async def own_system(measuring: Measuring, workspace: Workspace, behind: Behind)
         "corpus": corpus,
     }
     retrieval = key_of("retrieval-settings", {**seen, "index": rooms["index"]})
-    cached = CachedRetriever(retriever, measuring.values, corpus=corpus, settings=retrieval)
+    cached = behind.searches(retriever, corpus=corpus, settings=retrieval)
 
     async def ask(question: str) -> Outcome:
         with workspace.recorder.recording():
@@ -360,7 +357,9 @@ async def _instruments(
 def _read(path: Path) -> SettingsInForce:
     if not path.is_file():
         raise NotFound(f"There is no settings file {path}.", hint="Check the path.")
-    return load_settings(folder=path.parent, environ={"ASSAY_CONFIG": str(path)})
+    in_force = load_settings(folder=path.parent, environ={"ASSAY_CONFIG": str(path)})
+    # A candidate: what it says of the cut is measured, not left to the next ingest.
+    return in_force.changed(read_settings_file(path), origin=Origin("flag", path.name))
 
 
 def _checked(scorer: Scorer, database: Database) -> Scorer:

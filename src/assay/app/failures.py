@@ -7,6 +7,7 @@ has decided. Failures that are not ours are bugs of ours and count as `Corrupt`.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.errors import (
@@ -42,7 +43,12 @@ EXIT_CODES: dict[int, str] = {
 }
 """What a script may rely on. `assay compare` exits 0 whatever the verdict."""
 
-DECIDING = frozenset({"try", "gate", "promote", "rollback", "releases", "decisions", "label"})
+DECIDING = frozenset(
+    {
+        *("try", "gate", "promote", "rollback", "releases", "decisions", "label", "race", "races"),
+        *("cases split", "cases budget", "cases open"),
+    }
+)
 """Verbs whose small exit codes are verdicts (`assay gate`: 1 is worse, 2 is not shown), so that failures lie above."""
 
 OF_DECIDING: dict[int, int] = {2: 64, 3: 69, 4: 75, 5: 70}
@@ -99,9 +105,10 @@ def exit_code(error: BaseException) -> int:
     return failure_of(error).exit_code
 
 
-def exit_code_of(verb: str, code: int) -> int:
-    """The code a failed command of `verb` exits with, where `code` is what any other would."""
-    return OF_DECIDING.get(code, code) if verb in DECIDING else code
+def exit_code_of(arguments: Sequence[str], code: int) -> int:
+    """The code the failed command `arguments` exits with, where `code` is what any other would."""
+    is_deciding = any(" ".join(arguments[:count]) in DECIDING for count in (1, 2))
+    return OF_DECIDING.get(code, code) if is_deciding else code
 
 
 def log_level(error: BaseException) -> int:

@@ -39,6 +39,9 @@ async def sides_of(
     confirm part is for decisions. Raises NotFound for what is nowhere, LimitReached where the budget stopped it.
     """
     record = _run(measuring, baseline)
+    for reference in filter(None, (baseline, candidate)):  # what is nowhere is said first, before any cases are
+        if not is_scores_file(reference) and _run(measuring, reference) is None:
+            await asyncio.to_thread(_release, measuring, in_force, reference)
     chosen = _cases(measuring, named, record)
     metric = metric_for(in_force.settings.decisions, chosen.cases)
     first = await _side(measuring, in_force, baseline, chosen, metric, budget_usd=budget_usd, note=note)
@@ -72,7 +75,7 @@ async def _side(
     note: Callable[[str], None],
 ) -> tuple[list[Scored], str]:
     if is_scores_file(named):
-        return await asyncio.to_thread(read_results, Path(named)), named
+        return await asyncio.to_thread(read_results, Path(named), metric=metric), named
     record = _run(measuring, named)
     if record is not None:
         return _scored(measuring, record, metric), f"{record.spec.system} ({record.id[:8]})"
@@ -125,6 +128,11 @@ def _release(measuring: Measuring, in_force: SettingsInForce, named: str) -> tup
     """A release to be measured, and the settings it stands on."""
     releases = Releases(measuring.workspace.database)
     if named == "live":
+        if releases.live() is None:
+            raise NotFound(
+                "Nothing was released yet, so nothing is live.",
+                hint="Name a run of `assay runs` or a JSONL file of scores, or make the first release: assay promote",
+            )
         return serving(measuring, in_force)
     try:
         found = releases.get(named)

@@ -164,7 +164,9 @@ class Live:
 
     async def ingest(self, paths: Sequence[Path]) -> IngestReport:
         """Ingest files and folders under the release that serves when it begins."""
-        with self._current.request() as workspace:
+        with self._current.request() as current:
+            # Ingested as the settings say; a recut that serves follows.
+            workspace = self._workspace if current.is_recut else current
             self._ingesting = workspace
             try:
                 return await workspace.ingest(paths)

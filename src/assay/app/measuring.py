@@ -171,7 +171,9 @@ class Measuring:
         cases = self.cases_of(record)
         others = self.runs.list(200, set_digest=record.spec.set_digest)
         course = tuple(history(others, before=record).items())
-        return run_view(self.runs, record, cases, gold_of=Library(self.workspace.store).gold, history=course)
+        hidden = SplitStore(self.workspace.database).hidden(cases)
+        gold_of = Library(self.workspace.store).gold
+        return run_view(self.runs, record, cases, gold_of=gold_of, hidden=hidden, history=course)
 
     def write_report(self, record: RunRecord, path: Path | None = None) -> Path:
         """Write the HTML report of a run, by default into the workspace; where it is."""

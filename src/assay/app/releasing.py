@@ -11,7 +11,9 @@ from typing import Any
 
 from assay.app.behind import Behind
 from assay.app.evaluating import own_system
+from assay.app.loading import roles_in_use
 from assay.app.measuring import Measuring
+from assay.app.reaching import reach, reach_chat
 from assay.app.released import served_by, under
 from assay.app.settings import SettingsInForce
 from assay.decisions.register import Decision, Register
@@ -19,8 +21,11 @@ from assay.decisions.releases import Draft, Release, Releases
 from assay.decisions.served import Served, side_of, why_not
 from assay.errors import AssayError, BadInput, NotFound
 from assay.evals.runs import Runs
+from assay.evals.systems.openai_endpoint import OpenAISystem
 from assay.evals.systems.parse import OwnSettings, parse_system
+from assay.evals.systems.template import HttpSystem
 from assay.ledger.database import Database
+from assay.models.openai_chat import OpenAIChat
 
 _INGESTED = ("documents.cut", "documents.size", "documents.overlap", "models.embedder", "models.embedder_base_url")
 
@@ -30,12 +35,14 @@ class Proposal:
     """A promotion to be. `live` is what serves, `before` too where nothing was released yet.
 
     `seen` is the log's `ordinal` that evidence was weighed against, None where a person's reason carries it.
+    `unopened` says what was changed and could not be tested, because nothing calls it.
     """
 
     draft: Draft
     before: Served
     live: Release | None
     seen: int | None = None
+    unopened: str = ""
 
     @property
     def serves_already(self) -> bool:
@@ -43,12 +50,13 @@ class Proposal:
         return (self.live.served if self.live else self.before).same_as(self.draft.served)
 
     def notes(self) -> list[str]:
-        """What does not change by promoting."""
+        """What a promotion leaves as it is."""
         if not self.draft.served.is_own:
             return [f"{self.draft.served.system} is yours to serve: your deployment reads assay releases --json."]
         before, after = (self.live.served if self.live else self.before).values(), self.draft.served.values()
         changed = [key for key in _INGESTED if before.get(key, after.get(key)) != after.get(key)]
-        return [f"{', '.join(changed)}: holds for documents ingested from now on (assay ingest)."] if changed else []
+        holds = f"{', '.join(changed)}: served on a cut of its own beside the documents; assay ingest keeps theirs."
+        return [note for note in (holds if changed else "", self.unopened) if note]
 
 
 def newest_finished(database: Database) -> Decision:
@@ -118,17 +126,30 @@ async def of_change(
     named = {key: after.values()[key] for key in changes}
     subject = await _subject(measuring, changed)
     draft = Draft(served_by(changed, changes=named, subject=subject), _reason(because))
-    return Proposal(draft, own.served if own else before, live)
+    return Proposal(draft, own.served if own else before, live, unopened=_unopened(changed, changes))
+
+
+def _unopened(in_force: SettingsInForce, changes: Mapping[str, Any]) -> str:
+    """Of changed models, those that no answer and no search under these settings calls."""
+    in_use = roles_in_use(in_force.settings)
+    roles = {role for role in ("chat", "reranker") if any(key.startswith(f"models.{role}") for key in changes)}
+    idle = sorted(role for role in roles if role not in in_use and getattr(in_force.settings.models, role) != "none")
+    if not idle:
+        return ""
+    named = " and ".join(f"models.{role}" for role in idle)
+    return f"{named}: nothing calls it under these settings, so whether it can be opened was not tested."
 
 
 async def of_system(
     database: Database, in_force: SettingsInForce, system: str, settings: Mapping[str, Any], *, because: str
 ) -> Proposal:
-    """A user's own system, without evidence; it is looked at, not asked."""
+    """A user's own system, without evidence: a function is imported, a server has to be there; neither is asked."""
     found = parse_system(system, settings=settings or None)
     if isinstance(found, OwnSettings):
         raise BadInput(f"{system} holds Assay's own settings.", hint=f"assay promote {system} --because TEXT")
     try:
+        if isinstance(found, (HttpSystem, OpenAISystem)):
+            await reach(found.url)
         served = Served(
             name=found.name,
             subject=found.subject,
@@ -154,6 +175,8 @@ def _implicit(in_force: SettingsInForce, incumbent: Served) -> Served:
 async def _subject(measuring: Measuring, in_force: SettingsInForce) -> str | None:
     async with measuring.workspace.variant(in_force) as variant:
         await variant.ready()
+        if isinstance(await variant.chat_in_use(), OpenAIChat):
+            await reach_chat(in_force.settings.models)
         behind = Behind(measuring.values, in_force.settings, retries=in_force.settings.models.max_retries)
         return (await own_system(measuring, variant, behind)).subject
 

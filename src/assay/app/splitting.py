@@ -1,6 +1,6 @@
 """How a set of cases is divided and what its evidence budget has left, as shown to people and programs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.app.measuring import Measuring
@@ -49,7 +49,9 @@ def budgets(measuring: Measuring, name: str | None) -> tuple[str, list[Budgeted]
     if split is None:
         return set_name, []
     budget = EvidenceBudget(database)
-    decisions = {one.id: one for one in Register(database).list(10_000, set_name=set_name)}
+    register = Register(database)
+    found = (replace(one, status=register.state(one)) for one in register.list(10_000, set_name=set_name))
+    decisions = {one.id: one for one in found}
     by_number = {one.number: one for one in split.seasons}
     spent = budget.seasons(set_name)
     return set_name, [

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from assay.app.evaluating import Evaluation, evaluation
 from assay.app.measuring import Chosen, Measuring
 from assay.app.settings import SettingsInForce
 from assay.app.splitting import named_set
+from assay.decisions.advice import advice
 from assay.decisions.compare import Scored, compare
 from assay.decisions.comparison import Comparison
 from assay.decisions.declare import declared, metric_for
@@ -28,8 +29,8 @@ from assay.decisions.fold import CANDIDATE, INCUMBENT, Fold, Side, fold_of
 from assay.decisions.forecast import Forecast, forecast
 from assay.decisions.hypothesis import Hypothesis
 from assay.decisions.order import Ordering, ordered
-from assay.decisions.outcome import outcome_shape
-from assay.decisions.register import Decision, Register, Support
+from assay.decisions.outcome import outcome_shape, standing_shape
+from assay.decisions.register import Decision, Register, Support, claim_of
 from assay.decisions.split import SplitStore
 from assay.decisions.trial import Runner, Trial, score_of
 from assay.decisions.tuned import TunedOn
@@ -38,7 +39,9 @@ from assay.evals.case import Case
 from assay.evals.metrics import JUDGED
 from assay.ledger.claim import claimed, is_claimed
 
-_FEWEST_ITEMS = 20
+FEWEST_ITEMS = 20
+"""Fewer questions show nothing of any difference."""
+
 _WRITE_SECONDS = 1.0
 
 
@@ -57,6 +60,7 @@ class Try:
     dev: DevQuestions
     warning: str = ""
     budget_usd: float | None = None
+    budget_id: str | None = None
     trial: Trial | None = None
 
     async def forecast(self) -> Forecast:
@@ -68,7 +72,7 @@ class Try:
         """Ask until it is decided; the decision as it stands then. Raises Conflict where somebody else is at it."""
         database = self.measuring.workspace.database
         register, budget = Register(database), EvidenceBudget(database)
-        with claimed(database, _claim_name(self.hypothesis)) as who:
+        with claimed(database, claim_of(self.hypothesis)) as who:
             if who:
                 raise Conflict(f"This try is already running ({who}).", hint="Wait until it has finished, or stop it.")
             return await self._decide(register, budget, changed)
@@ -86,7 +90,7 @@ class Try:
             # The page that watches reads what is written: often enough to follow, seldom enough to cost nothing.
             if time.monotonic() - written > _WRITE_SECONDS and not pending:
                 written = time.monotonic()
-                shape = _standing_shape(hypothesis, fold)
+                shape = standing_shape(hypothesis, fold)
                 task = asyncio.ensure_future(asyncio.to_thread(register.update, decision.id, outcome=shape))
                 pending.add(task)
                 task.add_done_callback(pending.discard)
@@ -102,13 +106,15 @@ class Try:
         await asyncio.gather(*pending, return_exceptions=True)
         changed(fold)
         comparison = await asyncio.to_thread(self._beside, fold)
-        outcome = await asyncio.to_thread(outcome_shape, hypothesis, fold, comparison)
+        by_budget = ended == "budget"
+        outcome = await asyncio.to_thread(outcome_shape, hypothesis, fold, comparison, by_budget=by_budget)
         outcome |= self._spent()
-        if ended == "budget":
-            outcome = {**outcome, "verdict": "UNDECIDED", "promotable": False}
+        if by_budget:
             await asyncio.to_thread(register.update, decision.id, status="budget", outcome=outcome)
             return await asyncio.to_thread(register.get, decision.id)
         outcome = {**outcome, "support": self.support, "decision_id": decision.id}
+        if outcome["quality"] == "UNDECIDED" and hypothesis.replicas > 1:
+            outcome["advice"] = await asyncio.to_thread(self._advice, fold)
         rejected = outcome["quality"] == "PROMOTE" or (
             hypothesis.objective == "not_worse" and outcome["quality"] == "NOT_WORSE"
         )
@@ -123,7 +129,7 @@ class Try:
             support=self.support,
             outcome=outcome,
         )
-        runs = await self.dev.ask(budget_usd=self.budget_usd, budget_id=decision.id)
+        runs = await self.dev.ask(budget_usd=self.budget_usd, budget_id=self.budget_id or decision.id)
         if runs:
             await asyncio.to_thread(register.update, decision.id, details={**decision.details, "dev_runs": runs})
         return await asyncio.to_thread(register.get, decision.id)
@@ -148,6 +154,11 @@ class Try:
             return None
         sides = [self._scored(side, counted.keys()) for side in (INCUMBENT, CANDIDATE)]
         return compare(sides[0], sides[1], alpha=2 * self.hypothesis.alpha)
+
+    def _advice(self, fold: Fold) -> str:
+        """What to buy against the noise, read from the repeats of the questions that count."""
+        counted = {item.ordinal for item in fold.folded if item.counted}
+        return advice(self._scored(INCUMBENT, counted), self._scored(CANDIDATE, counted))
 
     def _scored(self, side: Side, ordinals: Any) -> list[Scored]:
         assert self.trial is not None
@@ -181,10 +192,15 @@ async def trying(
     candidate: Contender,
     named: str | None = None,
     budget_usd: float | None = None,
+    budget_id: str | None = None,
+    most: int | None = None,
     again: bool = False,
     command: Sequence[str] = (),
 ) -> AsyncIterator[Try]:
     """Everything a try needs, opened; closed at the end. `named` names the cases as `assay eval --cases` does.
+
+    `most` questions are asked at most, the first of the order in whole clusters; `budget_id` names a budget shared
+    with who asks for the try.
 
     Raises what wrong systems, metrics and sets raise, and BadInput where both systems are one and the same.
     """
@@ -192,27 +208,31 @@ async def trying(
         # A change is a change of what serves.
         candidate = replace(candidate, changes={**incumbent.changes, **candidate.changes})
     sides = (incumbent, candidate)
-    chosen = await asyncio.to_thread(_set_named, measuring, named)
+    chosen = await asyncio.to_thread(set_named, measuring, named)
     metric = metric_for(in_force.settings.decisions, chosen.cases)
     keys = candidate.keys(in_force)
-    asked = await asyncio.to_thread(_questions, measuring, in_force, chosen, keys)
+    find_questions = partial(_questions, measuring, in_force, chosen, keys, most=most)
+    asked = await asyncio.to_thread(find_questions)
     decision_id = secrets.token_hex(16)
     async with AsyncExitStack() as stack:
-        open_arms = partial(
-            _arms, measuring, in_force, sides, metric=metric, budget_usd=budget_usd, budget_id=decision_id
-        )
-        arms = await stack.enter_async_context(open_arms(asked))
+        open_arms = partial(_arms, measuring, in_force, sides, metric=metric, budget_usd=budget_usd)
+        arms = await stack.enter_async_context(open_arms(asked, budget_id=budget_id or decision_id))
         hypothesis = await asyncio.to_thread(_declared, measuring, in_force, chosen, asked, metric, arms)
         register = Register(measuring.workspace.database)
         # In whatever season: finished, or to be gone on with.
         earlier = None if again else await asyncio.to_thread(register.find, hypothesis.question_digest)
-        if earlier is not None and earlier.status != "done" and earlier.hypothesis.season != asked.season:
-            # Begun when another season had more power: it goes on where it was.
-            asked = await asyncio.to_thread(_questions, measuring, in_force, chosen, keys, earlier.hypothesis.season)
-            arms = await stack.enter_async_context(open_arms(asked))
-        if earlier is not None and earlier.status != "done" and not asked.are_those_of(earlier.hypothesis):
-            await asyncio.to_thread(register.update, earlier.id, status="abandoned")
-            earlier = None
+        if earlier is not None and earlier.status != "done":
+            begun = asked
+            if earlier.hypothesis.season != asked.season:  # begun when another season had more power
+                begun = await asyncio.to_thread(find_questions, earlier.hypothesis.season)
+            if not begun.are_those_of(earlier.hypothesis):
+                await asyncio.to_thread(register.update, earlier.id, status="abandoned")
+                earlier = None
+            elif begun is not asked or budget_usd is not None:
+                # It goes on where it was, and with what is left of the money it had.
+                await stack.aclose()
+                asked = begun
+                arms = await stack.enter_async_context(open_arms(asked, budget_id=budget_id or earlier.id))
         for arm in arms:
             arm.run_id = await asyncio.to_thread(measuring.runs.id_for, arm.spec())
         yield Try(
@@ -231,8 +251,9 @@ async def trying(
             earlier=earlier,
             decision_id=earlier.id if earlier else decision_id,
             dev=DevQuestions(measuring, in_force, sides, set_name=chosen.name, cases=asked.dev, metric=metric),
-            warning=asked.warning,
+            warning=" ".join(filter(None, (incumbent.edited(arms[0].spec().identity), asked.warning))),
             budget_usd=budget_usd,
+            budget_id=budget_id,
         )
 
 
@@ -262,7 +283,7 @@ class _Asked:
         return mine == (hypothesis.set_digest, hypothesis.order_digest)
 
 
-def _set_named(measuring: Measuring, named: str | None) -> Chosen:
+def set_named(measuring: Measuring, named: str | None) -> Chosen:
     """The set to decide on; a split belongs to its name, so a digest is refused."""
     if named is not None and not (named.lower().endswith(".jsonl") or Path(named).is_file()):
         named_set(measuring, named)
@@ -270,18 +291,27 @@ def _set_named(measuring: Measuring, named: str | None) -> Chosen:
 
 
 def _questions(
-    measuring: Measuring, in_force: SettingsInForce, chosen: Chosen, keys: set[str], season: int | None = None
+    measuring: Measuring,
+    in_force: SettingsInForce,
+    chosen: Chosen,
+    keys: set[str],
+    season: int | None = None,
+    *,
+    most: int | None = None,
 ) -> _Asked:
-    """The confirm questions of a season (None: the one with most power) that the candidate was not tuned on."""
+    """The confirm questions of a season (None: the one with most power) that the candidate was not tuned on, the first
+    `most` of their order at most, in whole clusters."""
     options, database = in_force.settings.decisions, measuring.workspace.database
     store = SplitStore(database)
     split = store.split(chosen.name, chosen.cases, dev_share=options.dev_share)
     found = split.chosen(season)
     seed = store.order_seed(chosen.name, found.number)
     ordering = ordered(TunedOn(database).untouched(keys, chosen.name, found.cases), seed=seed)
-    if len(ordering.cases) < _FEWEST_ITEMS:
+    if most is not None:
+        ordering = ordering.first(most)
+    if len(ordering.cases) < FEWEST_ITEMS:
         raise BadInput(
-            f"{chosen.name} has {len(ordering.cases)} questions to decide on; fewer than {_FEWEST_ITEMS} show nothing.",
+            f"{chosen.name} has {len(ordering.cases)} questions to decide on; fewer than {FEWEST_ITEMS} show nothing.",
             hint="Add cases: assay cases generate, or assay cases import.",
         )
     title = f"{chosen.name}, confirm"
@@ -350,37 +380,9 @@ def _abandon_others(register: Register, hypothesis: Hypothesis) -> None:
     """Close what was begun on this set and never ended: a candidate that was edited is another candidate."""
     for other in register.list(set_name=hypothesis.set_name, season=hypothesis.season):
         is_open = other.status in ("interrupted", "budget", "running")
-        if is_open and not is_claimed(register.database, _claim_name(other.hypothesis)):
+        if is_open and not is_claimed(register.database, claim_of(other.hypothesis)):
             register.update(other.id, status="abandoned")
-
-
-def _claim_name(hypothesis: Hypothesis) -> str:
-    """What a process that works on this question holds."""
-    return f"decision-{hypothesis.question_digest[:24]}"
 
 
 def _runner(arm: Evaluation) -> Runner:
     return lambda follower: arm.results(follower=follower)
-
-
-def _standing_shape(hypothesis: Hypothesis, fold: Fold) -> dict[str, Any]:
-    """What a watching page sees while it runs: no estimate, which would take too long."""
-    last = fold.steps[-1] if fold.steps else None
-    return {
-        "verdict": "UNDECIDED",
-        "running": True,
-        "asked": len(fold.folded),
-        "of": hypothesis.items,
-        "n": fold.counted,
-        "wins": fold.wins,
-        "losses": fold.losses,
-        "ties": fold.counted - fold.wins - fold.losses,
-        "difference": {
-            "value": fold.raw,
-            "low": last.low if last else -1.0,
-            "high": last.high if last else 1.0,
-            "raw": fold.raw,
-            "method": hypothesis.rule,
-        },
-        "steps": [asdict(step) for step in fold.steps],
-    }

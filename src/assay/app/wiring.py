@@ -9,7 +9,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypedDict
 
 from assay.answers import ask as asking
@@ -27,11 +26,11 @@ from assay.app.service import (
     SettingInForce,
 )
 from assay.app.settings import Settings, SettingsInForce
+from assay.app.shelf import Shelf, Shelved
 from assay.documents.document import Document
 from assay.errors import AssayError, BadSetting
 from assay.index.beir import bench_retrieval, load_beir
 from assay.index.changes import Changes
-from assay.index.copied import copied
 from assay.index.hit import Filter, Hit, Mode, Retriever
 from assay.index.ingest import IngestProgress, IngestReport, ingest, ingest_documents
 from assay.index.retriever import HybridRetriever, SearchIndex
@@ -134,6 +133,7 @@ class Workspace:
         recorder: Recorder,
         *,
         models: LoadedModels | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.home = home
         self.base = home.parent
@@ -146,9 +146,10 @@ class Workspace:
         self._in_use = roles_in_use(self.settings)
         self._owns_models = models is None
         self._models = models or LoadedModels(self.settings.models, in_use=self._in_use)
-        self._index: SearchIndex | None = None
+        self._owns_shelf = shelf is None
+        self.shelf = shelf or Shelf(home, self.store)
+        self._shelved: Shelved | None = None
         self._retriever: HybridRetriever | None = None
-        self._copy: TemporaryDirectory[str] | None = None
         self._ingestion = IngestStatus()
 
     # ---- what the front doors ask -------------------------------------------------------------
@@ -254,7 +255,7 @@ class Workspace:
     async def variant(self, in_force: SettingsInForce) -> AsyncIterator["Workspace"]:
         """The same workspace under other settings. Models are shared where theirs are unchanged."""
         shared = self._models if in_force.settings.models == self.settings.models else None
-        variant = Workspace(self.home, in_force, self.database, self.recorder, models=shared)
+        variant = Workspace(self.home, in_force, self.database, self.recorder, models=shared, shelf=self.shelf)
         try:
             yield variant
         finally:
@@ -286,7 +287,7 @@ class Workspace:
                 metadata=metadata or {},
                 remove_missing=remove_missing,
                 progress=follow,
-                index=self._index,
+                index=self._own_index(),
             )
 
         return await self._followed(work, progress)
@@ -309,10 +310,19 @@ class Workspace:
                 settings=self.settings.documents,
                 collection=collection,
                 progress=follow,
-                index=self._index,
+                index=self._own_index(),
             )
 
         return await self._followed(work, progress)
+
+    @property
+    def is_recut(self) -> bool:
+        """Whether it searches passages cut anew for it, beside those that were ingested."""
+        return self._shelved is not None and self._shelved.recut is not None
+
+    def _own_index(self) -> SearchIndex | None:
+        """The open index over what is ingested, if it is open."""
+        return None if self._shelved is None or self.is_recut else self._shelved.index
 
     async def _followed(
         self,
@@ -342,8 +352,8 @@ class Workspace:
     async def ready(self) -> None:
         """Everything a question needs is loaded and fits the documents. Raises what asking would raise."""
         await self._answering()
-        assert self._index is not None
-        await asyncio.to_thread(self._index.check_vectors)
+        assert self._shelved is not None
+        await asyncio.to_thread(self._shelved.index.check_vectors)
 
     def start_loading(self) -> None:
         """Begin loading the models in use in the background; failures show in `models()`."""
@@ -363,43 +373,41 @@ class Workspace:
 
     async def retriever_with(self, embedder: Embedder) -> HybridRetriever:
         """A retriever over this workspace's index that embeds questions with `embedder`, a wrapper of its own."""
-        await self._ready_retriever()
-        assert self._index is not None
+        index = await self.search_index()
         reranker = await self._models.reranker() if "reranker" in self._in_use else None
-        return HybridRetriever(self._index, embedder, settings=self.settings.index, reranker=reranker)
+        return HybridRetriever(index, embedder, settings=self.settings.index, reranker=reranker)
+
+    async def search_index(self) -> SearchIndex:
+        """The index these settings search, open."""
+        await self._ready_retriever()
+        assert self._shelved is not None
+        return self._shelved.index
 
     def corpus_state(self) -> str:
-        """Names what the workspace holds now: it changes whenever a document does."""
+        """Names what the workspace holds now: it changes whenever a document does, and with the cut in use."""
         state = Changes(self.database).state()
-        return f"{state.instance}:{state.generation}"
+        recut = self._shelved.recut if self._shelved else None
+        return f"{state.instance}:{state.generation}" + (f":{recut.key}" if recut else "")
 
     async def aclose(self) -> None:
         """Stop loading and free the models, where they are this workspace's own."""
         if self._owns_models:
             await self._models.aclose()
-        if self._copy is not None:
-            self._copy.cleanup()
+        if self._owns_shelf:
+            await self.shelf.aclose()
 
     async def _ready_retriever(self) -> HybridRetriever:
         if self._retriever is None:
             embedder = await self.embedder()
             reranker = await self._models.reranker() if "reranker" in self._in_use else None
+            shelved = await self.shelf.opened(self.in_force, embedder)
             if self._retriever is None:
-                folder = self.home / "index"
-                if self.database.read_only:
-                    self._copy = await asyncio.to_thread(copied, folder)
-                    folder = Path(self._copy.name)
-                index = SearchIndex(
-                    self.store,
-                    folder,
-                    digest=embedder.digest,
-                    dimensions=embedder.dimensions,
-                    language=self.settings.index.language,
-                    threads=self.settings.models.threads,
+                self._shelved = shelved
+                self._retriever = HybridRetriever(
+                    shelved.index, embedder, settings=self.settings.index, reranker=reranker
                 )
-                await asyncio.to_thread(index.open)
-                self._index = index
-                self._retriever = HybridRetriever(index, embedder, settings=self.settings.index, reranker=reranker)
+        if self._shelved is not None and self._shelved.recut is not None:
+            self._shelved.recut.look()
         return self._retriever
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.decisions.advice import advice
 from assay.decisions.comparison import Change, Comparison, verdict_of
 from assay.decisions.figures import counted, shown_name
 from assay.decisions.needed import further_cases
@@ -49,6 +50,8 @@ def compare(
     worse, better = in_order(pairs, lower_is_better=lower_is_better)
     difference = paired_interval(worse, better, clusters=pairs.clusters, alpha=alpha)
     notes = [*_unpaired_note(pairs), *side_notes(pairs, "A", "B", lower_is_better=lower_is_better)]
+    if verdict_of(difference) == "UNDECIDED" and pairs.incumbent.repeats and pairs.candidate.repeats:
+        notes += filter(None, [advice(incumbent, candidate)])
     return measured(pairs, difference, notes=notes, lower_is_better=lower_is_better, margin=margin)
 
 

@@ -54,7 +54,7 @@ def declared(
 ) -> Hypothesis:
     """The hypothesis of a try. `specs` are those of the incumbent's run and the candidate's, on the ordered cases."""
     clusters = None if ordering.clusters is None else len(set(ordering.clusters))
-    rule = _rule(metric, clusters, options)
+    rule = _rule(metric, clusters, options, replicas=specs[0].replicas)
     items = len(ordering.cases)
     named = [Named(spec.system, spec.subject, spec.identity) for spec in specs]
     return Hypothesis(
@@ -84,10 +84,11 @@ def declared(
     )
 
 
-def _rule(metric: str, clusters: int | None, options: DecisionSettings) -> RuleName:
+def _rule(metric: str, clusters: int | None, options: DecisionSettings, *, replicas: int) -> RuleName:
     if clusters is not None and clusters <= MOST_CLUSTERS_FOR_LOOKS:
         return "cluster-looks"
-    if clusters is None and metric in RIGHT_OR_WRONG and options.objective == "better":
+    # The mean of repeats is a share, not right or wrong.
+    if clusters is None and metric in RIGHT_OR_WRONG and options.objective == "better" and replicas == 1:
         return "exact-horizon"
     return "betting"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.decisions.chances import Chance, assumptions, chances
 from assay.decisions.hypothesis import Hypothesis
+from assay.decisions.joint import unshowable
 from assay.evals.plan import Plan
 from assay.evals.timing import Range
 
@@ -43,6 +44,7 @@ class Forecast:
             "cost_usd": self.cost_usd and {"expected": self.cost_usd[0], "most": self.cost_usd[1]},
             "seconds": self.seconds and {"expected": self.seconds[0], "most": self.seconds[1]},
             "dev_questions": self.dev_questions,
+            "warning": unshowable(hypothesis),
             "plans": [plan.as_json() for plan in self.plans],
         }
 
@@ -60,6 +62,8 @@ class Forecast:
         ]
         lines += [f"           {chance.sentence()}" for chance in self.chances]
         lines.append(f"           assumed: {assumptions(hypothesis)}")
+        if why := unshowable(hypothesis):
+            lines.append(f"warning    {why}")
         lines += self._calls()
         return lines
 

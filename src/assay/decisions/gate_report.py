@@ -59,6 +59,25 @@ def junit(gate: Gate, *, title: str = "assay gate") -> str:
         found = ElementTree.SubElement(case, kind, type=str(gate.verdict), message=_plain(gate.sentence()))
         found.text = _plain("\n".join([gate.sentence(), *gate.comparison.notes]))
     ElementTree.SubElement(case, "system-out").text = _plain(gate.sentence())
+    return _xml(suite)
+
+
+def failed_markdown(message: str, hint: str, *, title: str = "Assay gate") -> str:
+    """The comment where nothing could be compared: what failed, and what to do."""
+    lines = [f"### {_MARKS[Passing.NOT_SHOWN]} {title}: failed", "", f"Nothing is shown: {_cell(message)}"]
+    return "\n".join([*lines, *(["", _cell(hint)] if hint else [])]) + "\n"
+
+
+def failed_junit(message: str, hint: str, *, title: str = "assay gate") -> str:
+    """One test case with an error, where nothing could be compared."""
+    suite = ElementTree.Element("testsuite", name=title, tests="1", failures="0", errors="1")
+    case = ElementTree.SubElement(suite, "testcase", classname=title, name="gate")
+    found = ElementTree.SubElement(case, "error", type="FAILED", message=_plain(message))
+    found.text = _plain("\n".join(filter(None, (message, hint))))
+    return _xml(suite)
+
+
+def _xml(suite: ElementTree.Element) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 

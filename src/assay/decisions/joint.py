@@ -8,7 +8,7 @@ Proved by simulation in `tests/oracles/test_joint_error.py`.
 
 from dataclasses import dataclass
 
-from assay.decisions.compare import FEWEST_BOOTSTRAPPED
+from assay.decisions.compare import FEWEST_BOOTSTRAPPED, FEWEST_CLUSTERS
 from assay.decisions.comparison import Change
 from assay.decisions.hypothesis import Hypothesis, Margins, Objective
 from assay.stats.interval import Interval
@@ -61,6 +61,25 @@ def fewest_for_ratios(hypothesis: Hypothesis) -> int:
     margins = hypothesis.margins
     judged = margins.cost_ratio is not None or margins.latency_ratio is not None
     return FEWEST_BOOTSTRAPPED if judged or hypothesis.objective == "not_worse" else 0
+
+
+def unshowable(hypothesis: Hypothesis) -> str:
+    """Why stated margins on cost or latency can never be met on these questions; empty where they can."""
+    margins = hypothesis.margins
+    stated = [name for name in ("cost_ratio", "latency_ratio") if getattr(margins, name) is not None]
+    is_cheaper = hypothesis.objective == "not_worse" and margins.cost_ratio is None
+    if not stated and not is_cheaper:
+        return ""
+    few = []
+    if hypothesis.items < FEWEST_BOOTSTRAPPED:
+        few.append(f"{hypothesis.items:,} questions (at least {FEWEST_BOOTSTRAPPED} are needed)")
+    if hypothesis.clusters is not None and hypothesis.clusters < FEWEST_CLUSTERS:
+        few.append(f"{hypothesis.clusters:,} clusters (at least {FEWEST_CLUSTERS} are needed)")
+    if not few:
+        return ""
+    what = f"decisions.{' and decisions.'.join(stated)} cannot be met" if stated else "it cannot be shown to be cheaper"
+    ends = "it is never promoted" if stated else "being not worse alone never promotes it"
+    return f"no ratio of cost or latency is known on {' in '.join(few)}, so {what} and {ends}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,17 @@ class Ordering:
     seed: str
     digest: str
 
+    def first(self, most: int) -> "Ordering":
+        """At most so many cases from the start, in whole clusters: the order of the rest is not touched by it."""
+        if most >= len(self.cases):
+            return self
+        kept = max(0, most)
+        while kept and self.clusters is not None and self.clusters[kept - 1] == self.clusters[kept]:
+            kept -= 1
+        cases = self.cases[:kept]
+        clusters = None if self.clusters is None else self.clusters[:kept]
+        return Ordering(cases, clusters, self.seed, _digest(cases))
+
 
 def cluster_of(case: Case) -> str:
     """The unit a case moves with: its cluster, or "=" and its id where it names none."""
@@ -46,13 +57,17 @@ def ordered(cases: Sequence[Case], *, seed: str) -> Ordering:
 
     found = sorted(cases, key=place)
     alone = len(places) == len(found)
-    ids = json.dumps([case.id for case in found])  # escapes what UTF-8 has no bytes for
     return Ordering(
         cases=found,
         clusters=None if alone else [cluster_of(case) for case in found],
         seed=seed,
-        digest=hashlib.sha256(ids.encode()).hexdigest(),
+        digest=_digest(found),
     )
+
+
+def _digest(cases: Sequence[Case]) -> str:
+    ids = json.dumps([case.id for case in cases])  # escapes what UTF-8 has no bytes for
+    return hashlib.sha256(ids.encode()).hexdigest()
 
 
 def _place(seed: str, kind: str, name: str) -> bytes:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 from assay.decisions.hypothesis import Hypothesis, hypothesis_from
 from assay.decisions.tables import decision as table
 from assay.errors import BadInput, NotFound
+from assay.ledger.claim import is_claimed
 from assay.ledger.database import Database
 
 DecisionStatus = Literal["running", "done", "interrupted", "budget", "abandoned"]
@@ -104,6 +105,14 @@ class Register:
             raise BadInput(f"Several decisions begin with {prefix}.", hint="Give more digits.")
         return _decision(rows[0])
 
+    def state(self, decision: Decision) -> DecisionStatus:
+        """How a decision stands: one that says it is running and that no process is at was interrupted."""
+        if decision.status == "running" and not is_claimed(self.database, claim_of(decision.hypothesis)):
+            # It may have finished between the two questions.
+            now = self.get(decision.id).status
+            return "interrupted" if now == "running" else now
+        return decision.status
+
     def list(self, limit: int = 50, *, set_name: str | None = None, season: int | None = None) -> list[Decision]:
         """The newest decisions first."""
         query = sa.select(table).order_by(table.c.created_ns.desc(), table.c.id).limit(limit)
@@ -113,6 +122,11 @@ class Register:
             query = query.where(table.c.season == season)
         with self.database.read() as connection:
             return [_decision(row) for row in connection.execute(query)]
+
+
+def claim_of(hypothesis: Hypothesis) -> str:
+    """What a process that works on this question holds (see `ledger.claim`)."""
+    return f"decision-{hypothesis.question_digest[:24]}"
 
 
 def _decision(row: Row[Any]) -> Decision:

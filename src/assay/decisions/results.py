@@ -56,19 +56,20 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_once_each)
 
 
-def read_results(path: Path) -> list[Scored]:
+def read_results(path: Path, *, metric: str | None = None) -> list[Scored]:
     """Every line of a JSONL result file, or of standard input for `STDIN`.
 
-    Raises NotFound, Unreadable or BadInput naming file, line and remedy.
+    With `metric`, lines that say they are of another "metric" are left out. Raises NotFound, Unreadable or BadInput
+    naming file, line and remedy.
     """
     try:
         if path == STDIN and sys.stdin is not None:
             path = Path("stdin")
-            scored = list(_rows(path, sys.stdin.buffer))
+            scored = list(_rows(path, sys.stdin.buffer, metric))
         else:
             _check_kind(path)
             with path.open("rb") as file:
-                scored = list(_rows(path, file))
+                scored = list(_rows(path, file, metric))
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.", hint="Check the path; both result files must exist.") from None
     except IsADirectoryError:
@@ -90,7 +91,9 @@ def _check_kind(path: Path) -> None:
         raise BadInput(f"{path} is not a regular file.", hint="Name a file, or - to read standard input.")
 
 
-def _rows(path: Path, file: BinaryIO) -> Iterator[Scored]:
+def _rows(path: Path, file: BinaryIO, metric: str | None) -> Iterator[Scored]:
+    others: dict[str, None] = {}
+    is_there = False
     # Case names repeat between the files and clusters within them; numbers are checked line by line.
     for number, raw in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
         if len(raw) > LONGEST_LINE:
@@ -98,8 +101,16 @@ def _rows(path: Path, file: BinaryIO) -> Iterator[Scored]:
         line = raw.strip()
         if number == 1:
             line = _without_mark(path, line)
-        if line:
-            yield _scored(path, number, line)
+        if not line:
+            continue
+        record = _record(path, number, line)
+        if metric is not None and (named := record.get("metric", metric)) != metric:
+            others[_shortened(str(named))] = None
+            continue
+        is_there = True
+        yield _scored(path, number, record)
+    if others and not is_there:
+        raise BadInput(f"{path} has no metric {metric}.", hint=f"Use one of: {', '.join(others)}.")
 
 
 def _without_mark(path: Path, line: bytes) -> bytes:
@@ -108,8 +119,7 @@ def _without_mark(path: Path, line: bytes) -> bytes:
     return line.removeprefix(b"\xef\xbb\xbf")
 
 
-def _scored(path: Path, number: int, line: bytes) -> Scored:
-    record = _record(path, number, line)
+def _scored(path: Path, number: int, record: dict[str, Any]) -> Scored:
     case, score, cluster = record.get("case"), record.get("score"), record.get("cluster")
     cost, latency = record.get("cost_usd"), record.get("latency_ms")
     # The common line first: 200,000 of these decide whether a comparison takes one second or three.

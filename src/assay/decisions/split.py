@@ -123,18 +123,24 @@ class SplitStore:
 
     def hidden(self, cases: Iterable[Case]) -> set[str]:
         """The ids of cases whose wins and losses are not to be shown: their question is confirm in any set now."""
-        by_question: dict[str, list[str]] = defaultdict(list)
-        for case in cases:
-            by_question[question_digest(case)].append(case.id)
+        return set(self.kept(cases))
+
+    def kept(self, cases: Iterable[Case]) -> dict[str, tuple[str, str]]:
+        """The `hidden` cases by id, each with the set and the id under which it can be opened."""
         parts: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         same = (split_cluster.c.set_name == split_case.c.set_name) & (split_cluster.c.cluster == split_case.c.cluster)
         query = sa.select(split_case, split_cluster.c.part).join(split_cluster, same)
         with self.database.read() as connection:
+            if connection.execute(sa.select(split_case.c.question).limit(1)).first() is None:
+                return {}  # nothing was ever split: the usual case costs nothing
+            by_question: dict[str, list[str]] = defaultdict(list)
+            for case in cases:
+                by_question[question_digest(case)].append(case.id)
             for some in chunks(sorted(by_question)):
                 for row in connection.execute(query.where(split_case.c.question.in_(some))):
                     parts[row.set_name, row.case_id, row.question].add(row.part)
-        confirm = {question for (_set, _case, question), found in parts.items() if "dev" not in found}
-        return {case_id for question in confirm for case_id in by_question[question]}
+        confirm = {question: (name, case) for (name, case, question), found in parts.items() if "dev" not in found}
+        return {case_id: place for question, place in confirm.items() for case_id in by_question[question]}
 
 
 def question_digest(case: Case) -> str:

@@ -74,6 +74,23 @@ decision = sa.Table(
     sa.Index("ix_decision_created_ns", "created_ns"),
 )
 
+# A search over designs. It makes no claim; the decision on its winner does.
+race = sa.Table(
+    "race",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Column("finished_ns", sa.BigInteger),
+    sa.Column("status", sa.String(12), nullable=False),
+    sa.Column("set_name", sa.Text, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # all that it is: the same race again is found by it
+    sa.Column("decision_id", sa.String(32), sa.ForeignKey("decision.id")),
+    sa.Column("view", sa.Text, nullable=False),  # JSON: what its page shows, as it stands
+    sa.CheckConstraint("status in ('running', 'done', 'interrupted', 'budget', 'failed')", name="ck_race_status"),
+    sa.Index("ix_race_digest", "digest"),
+    sa.Index("ix_race_created_ns", "created_ns"),
+)
+
 # The evidence budget of a set and season: one line for each decision, and for each look at a confirm case.
 spending = sa.Table(
     "spending",

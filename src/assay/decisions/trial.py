@@ -86,7 +86,9 @@ def score_of(result: Result, metric: str) -> tuple[float | None, bool]:
 
 
 class _Led:
-    """The trial as one of its two evaluations sees it."""
+    """The trial as one of its two evaluations sees it. What failed stays as it was folded."""
+
+    again = False
 
     def __init__(self, trial: Trial, side: Side) -> None:
         self._trial, self._side = trial, side

@@ -123,11 +123,15 @@ def hiding(found: Diff, hidden: Collection[str]) -> Diff:
     kept = len(found.cases) - len(shown)
     if not kept:
         return found
-    note = (
-        f"Not listed: {kept:,} changed case{'' if kept == 1 else 's'} that decisions are made on. "
+    return replace(found, cases=shown, notes=(*found.notes, kept_words(kept, "changed case")))
+
+
+def kept_words(count: int, what: str = "case") -> str:
+    """That so many cases are not listed, and how to see one."""
+    return (
+        f"Not listed: {count:,} {what}{'' if count == 1 else 's'} that decisions are made on. "
         "assay cases open SET CASE shows one and moves its cluster to dev, at a price."
     )
-    return replace(found, cases=shown, notes=(*found.notes, note))
 
 
 def diff(

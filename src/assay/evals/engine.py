@@ -98,8 +98,8 @@ async def evaluate(
     `timeout_seconds` holds for one output and for one scorer. `budget` is for a system that calls no model of ours (an
     endpoint, a callable): the most it expects to cost is reserved for each output.
 
-    A `follower` is told the results and may end the run early, as "stopped". What failed is not tried again then: the
-    follower has counted it.
+    A `follower` is told the results and may end the run early, as "stopped". What failed is not tried again then, as
+    the follower has counted it, unless it says so (`Follower.again`).
 
     Raises Conflict where another process is at work on this evaluation, BadSetting where there is a budget and the
     system has no price.
@@ -127,7 +127,7 @@ async def evaluate(
             values=values,
             timeout_seconds=timeout_seconds,
             reserve=reserve,
-            again=follower is None,
+            again=follower is None or follower.again,
         )
         if follower is not None and live.resumed:
             for result in await asyncio.to_thread(list, runs.results(live.id)):

@@ -6,7 +6,12 @@ from assay.evals.result import Result
 
 
 class Follower(Protocol):
-    """Told every result of a run, also those of an earlier attempt, and asked before each case."""
+    """Told every result of a run, also those of an earlier attempt, and asked before each case.
+
+    `again`: what failed in an earlier attempt is tried again.
+    """
+
+    again: bool
 
     async def may(self, ordinal: int) -> bool:
         """Wait until the case at `ordinal` may be asked; False: no further case is needed, and the run stops."""

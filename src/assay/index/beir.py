@@ -19,7 +19,7 @@ from assay.documents.document import Document
 from assay.documents.settings import DocumentSettings
 from assay.errors import BadInput, NotFound
 from assay.index.hit import Mode
-from assay.index.ingest import IngestProgress, ingest_documents
+from assay.index.ingest import IngestProgress, IngestReport, ingest_documents
 from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.settings import IndexSettings
 from assay.index.store import Store
@@ -29,8 +29,8 @@ from assay.stats.bootstrap import bootstrap_mean
 from assay.stats.interval import Interval
 
 MODES: tuple[Mode, ...] = ("lexical", "dense", "fused")
-_METRICS = ("ndcg@10", "recall@100", "map")
-_DEPTH = 100  # documents ranked per query; recall@100 and MAP look no deeper
+METRICS = ("ndcg@10", "recall@100", "map")
+DEPTH = 100  # documents ranked per query; recall@100 and MAP look no deeper
 _TIMED_QUERIES = 300
 _SPLITS = ("test", "dev", "train")
 
@@ -158,8 +158,7 @@ async def bench_retrieval(
         started = time.perf_counter()
         index = await asyncio.to_thread(open_index)
         open_ms = (time.perf_counter() - started) * 1000
-        # Long documents hold several of the best passages: look deep enough for 100 different documents.
-        depth = _DEPTH * max(1, -(-report.passages // max(1, report.documents)))
+        depth = search_depth(report)
         deep = settings.model_copy(update={"candidates": max(settings.candidates, depth)})
         modes: dict[str, ModeResult] = {}
         for mode in MODES:
@@ -178,6 +177,11 @@ async def bench_retrieval(
     )
 
 
+def search_depth(report: IngestReport) -> int:
+    """Passages looked at per query: long documents hold several of the best, and 100 different ones are ranked."""
+    return DEPTH * max(1, -(-report.passages // max(1, report.documents)))
+
+
 def score(qrels: Mapping[str, Mapping[str, int]], run: Mapping[str, Sequence[str]]) -> dict[str, Interval]:
     """nDCG@10, recall@100 and MAP of documents ranked per query, each with a 95% bootstrap interval over queries."""
     import ir_measures
@@ -193,8 +197,8 @@ def score(qrels: Mapping[str, Mapping[str, int]], run: Mapping[str, Sequence[str
         for query, documents in run.items()
         for rank, document in enumerate(documents)
     ]
-    measures = dict(zip((nDCG @ 10, R @ 100, AP), _METRICS, strict=True))
-    values: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels, 0.0) for name in _METRICS}
+    measures = dict(zip((nDCG @ 10, R @ 100, AP), METRICS, strict=True))
+    values: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels, 0.0) for name in METRICS}
     for metric in ir_measures.iter_calc(list(measures), judged, ranked):
         values[measures[metric.measure]][metric.query_id] = float(metric.value)
     return {name: bootstrap_mean(list(by_query.values())) for name, by_query in values.items()}
@@ -207,7 +211,7 @@ async def _ranked(
     run = {}
     for query, text in queries.items():
         hits = await retriever.search(text, k=depth, mode=mode)
-        run[query] = list(dict.fromkeys(hit.source for hit in hits))[:_DEPTH]
+        run[query] = list(dict.fromkeys(hit.source for hit in hits))[:DEPTH]
     return run
 
 

@@ -63,6 +63,23 @@ def bootstrap_mean(
     return bootstrap_ratio(array, np.ones(len(array)), clusters=clusters, alpha=alpha, draws=draws, seed=seed)
 
 
+def bootstrap_means(columns: NDArray[Any], *, alpha: float = 0.05, draws: int = 2_000, seed: int = 0) -> list[Interval]:
+    """`bootstrap_mean` of every column of `columns`, shape (cases, columns); the draws are made once for all."""
+    if columns.ndim != 2 or len(columns) == 0:
+        raise ValueError(f"bootstrap_means needs a row per case, at least one, not shape {columns.shape}")
+    values = np.stack([as_values(column) for column in columns.T], axis=1) if columns.shape[1] else columns
+    units = len(values)
+    blocks, count = _blocks(units, seed=seed)
+    sums = np.zeros((count, values.shape[1]))
+    np.add.at(sums, blocks, values)
+    counts = _resampled(count, draws=draws, seed=seed)
+    means = (counts @ sums) / (counts @ np.bincount(blocks))[:, None]
+    return [
+        percentile_interval(float(column.sum() / units), drawn, n=units, alpha=alpha, clustered=False)
+        for column, drawn in zip(values.T, means.T, strict=True)
+    ]
+
+
 def bootstrap_ratio(
     numerator: Sequence[float] | NDArray[Any],
     denominator: Sequence[float] | NDArray[Any],

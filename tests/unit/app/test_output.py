@@ -44,3 +44,21 @@ def test_a_note_is_harmless(capsys):
 def test_a_terminal_without_columns_is_printed_to(monkeypatch):
     monkeypatch.setenv("COLUMNS", "0")
     assert output.console().width >= 20
+
+
+ROWS = [("id", "when", "verdict", "name"), ("abcdef12", "2026-01-01 10:00", "UNDECIDED", "assay index.k=12 " * 5)]
+
+
+def printed_columns(capsys, **kinds):
+    output.print_columns(ROWS, **kinds)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_columns_are_left_out_of_a_narrow_screen_and_never_broken(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert printed_columns(capsys, leaving_out=(1,)) == [
+        "id        verdict    name",
+        "abcdef12  UNDECIDED  " + ("assay index.k=12 " * 5).rstrip(),
+    ]
+    monkeypatch.delenv("COLUMNS")
+    assert "2026-01-01 10:00" in printed_columns(capsys, leaving_out=(1,))[1], "a pipe is never too narrow"

@@ -16,7 +16,7 @@ from assay.app.wiring import open_workspace
 from assay.decisions.hypothesis import Hypothesis, Margins, Named
 from assay.decisions.register import Decision, Register
 from assay.decisions.releases import Releases
-from assay.errors import AssayError, BadInput, BadSetting, NotFound
+from assay.errors import AssayError, BadInput, BadSetting, NotFound, Refused
 from assay.ledger.database import Database
 
 
@@ -69,6 +69,7 @@ def decide(
     return register.get(made.id)
 
 
+NOBODY = "http://127.0.0.1:9/v1"  # the port of `discard`, where nobody listens
 K1 = Contender(changes={"index.k": 1})
 K2 = Contender(changes={"index.k": 2})
 
@@ -160,6 +161,19 @@ async def test_a_users_own_system_is_released_for_its_deployment(sqlite_database
         await of_system(sqlite_database, base, f"{tmp_path}/bot.py:missing", {}, because="ours")
     with pytest.raises(BadInput, match="reason"):
         await of_system(sqlite_database, base, f"{tmp_path}/bot.py:answer", {}, because="")
+    with pytest.raises(Refused, match="cannot be reached"):
+        await of_system(sqlite_database, base, NOBODY, {}, because="ours")
+
+
+async def test_a_chat_model_that_cannot_be_called_is_not_released(opened: Measuring, tmp_path: Path) -> None:
+    base = in_force(tmp_path)
+    with pytest.raises(Refused, match="cannot be reached"):
+        await of_change(opened, base, {"models.chat": "nosuch", "models.chat_base_url": NOBODY}, because="x")
+    idle = {"models.chat": "nosuch", "models.chat_base_url": NOBODY, "answers.style": "quote"}
+    proposal = await of_change(opened, base, idle, because="x")
+    assert proposal.notes() == [
+        "models.chat: nothing calls it under these settings, so whether it can be opened was not tested."
+    ]
 
 
 async def test_a_change_alone_is_opened_first_and_stands_on_what_serves(opened: Measuring, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from assay.app.cli.cases import command
+from assay.app.cli.main import main
 from assay.app.wiring import open_workspace_database
 from assay.decisions.evidence_budget import EvidenceBudget
 from assay.decisions.hypothesis import Hypothesis, Margins, Named
@@ -128,3 +129,15 @@ def test_what_makes_no_sense_is_refused() -> None:
         run("split", "--dev-share", "0.5")
     with pytest.raises(BadInput, match="dev share"):
         run("split", "--dev-share", "7")
+
+
+@pytest.mark.parametrize(
+    "wrong", [["open", "nosuch", "q1", "--yes"], ["open", "golden"], ["split", "nosuch"], ["budget", "nosuch"]]
+)
+def test_what_is_wrong_with_the_command_exits_above_the_verdicts(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["cases", *wrong])
+    assert ended.value.code == 64
+    with pytest.raises(SystemExit) as ended:
+        main(["cases", "show", "nosuch"])
+    assert ended.value.code == 2

@@ -1,12 +1,15 @@
 """Which rule a try declares, and on which metric, follows from the questions and never from a result."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from assay.decisions.chances import assumptions, chances
 from assay.decisions.declare import declared, metric_for
+from assay.decisions.forecast import Forecast
 from assay.decisions.hypothesis import Hypothesis
+from assay.decisions.joint import unshowable
 from assay.decisions.order import ordered
 from assay.decisions.settings import DecisionSettings
 from assay.errors import BadSetting
@@ -24,10 +27,15 @@ def cases(n: int, *, clusters: int = 0) -> list[Case]:
 
 
 def hypothesis(
-    n: int, *, clusters: int = 0, metric: str = "exact_match", options: DecisionSettings = OPTIONS
+    n: int,
+    *,
+    clusters: int = 0,
+    metric: str = "exact_match",
+    options: DecisionSettings = OPTIONS,
+    replicas: int = 1,
 ) -> Hypothesis:
     specs = [
-        RunSpec(name, name, "answerer", "d", "s", n, 1, ({"metrics": [metric], "digest": "x", "judge": None},))
+        RunSpec(name, name, "answerer", "d", "s", n, replicas, ({"metrics": [metric], "digest": "x", "judge": None},))
         for name in ("serving", "changed")
     ]
     ordering = ordered(cases(n, clusters=clusters), seed="s")
@@ -45,6 +53,7 @@ def test_right_or_wrong_questions_that_stand_alone_get_the_exact_horizon() -> No
 def test_graded_scores_and_not_worse_are_bets() -> None:
     assert hypothesis(800, metric="token_f1").rule == "betting"
     assert hypothesis(800, options=DecisionSettings(objective="not_worse")).rule == "betting"
+    assert hypothesis(800, replicas=3).rule == "betting", "the mean of three answers is a share"
 
 
 @pytest.mark.parametrize(("clusters", "looks"), [(24, (6, 12, 18, 24)), (168, (42, 84, 126, 168)), (3, (1, 2, 3))])
@@ -82,3 +91,25 @@ def test_a_larger_gain_is_promoted_more_often_and_sooner(found: Hypothesis) -> N
     assert none.promote < five.promote < ten.promote
     assert ten.expected_items < five.expected_items <= found.items
     assert "spread" in assumptions(found)
+
+
+@pytest.mark.parametrize(
+    ("n", "clusters", "stated", "said"),
+    [
+        (400, 0, {}, ""),
+        (60, 0, {}, ""),
+        (60, 0, {"latency_ratio": 1.2}, "60 questions (at least 100 are needed)"),
+        (400, 20, {"cost_ratio": 1.0}, "20 clusters (at least 30 are needed)"),
+        (400, 20, {"objective": "not_worse"}, "being not worse alone never promotes it"),
+        (400, 40, {"cost_ratio": 1.0, "latency_ratio": 1.0, "objective": "not_worse"}, ""),
+    ],
+)
+def test_margins_that_can_never_be_met_are_said_before_the_run(
+    n: int, clusters: int, stated: dict[str, Any], said: str
+) -> None:
+    found = hypothesis(n, clusters=clusters, options=DecisionSettings(**stated))
+    assert said in unshowable(found)
+    assert bool(unshowable(found)) == bool(said)
+    told = Forecast(found, (), (), None, None)
+    assert any(line.startswith("warning ") for line in told.lines()) == bool(said)
+    assert told.as_json()["warning"] == unshowable(found)

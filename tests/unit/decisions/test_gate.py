@@ -5,10 +5,13 @@ import random
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from assay.app.cli.main import main
 from assay.decisions.gate import Called, Passing, gate
 from assay.decisions.gate_report import junit, markdown
 from assay.decisions.hypothesis import Margins
@@ -112,17 +115,75 @@ def test_the_command_exits_with_it(tmp_path: Path, wins: int, losses: int, code:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--margin", "2"], ["--bogus"], ["--candidate", "nowhere.jsonl"], ["--markdown", "no/where/x.md"]]
+    ("wrong", "said"),
+    [
+        (["--margin", "2"], "--margin"),
+        (["--bogus"], "--bogus"),
+        (["--candidate", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["--markdown", "no/where/x.md"], "cannot be written"),
+        (["--metric", "exact_mach"], "a.jsonl has no metric exact_mach"),
+        (["--cases", "nowhere.jsonl"], "--cases would change nothing"),
+        (["--system", "bot:answer"], "both name the candidate"),
+    ],
 )
-def test_what_cannot_be_decided_exits_above_the_verdicts(tmp_path: Path, wrong: list[str]) -> None:
-    (tmp_path / "a.jsonl").write_text('{"case": "1", "score": 1}\n')
-    command = ["gate", "--baseline", "a.jsonl", "--candidate", "a.jsonl", *wrong]
-    done = subprocess.run(
-        [sys.executable, "-m", "assay.app.cli.main", *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode >= 64
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_decided_exits_above_the_verdicts(
+    tmp_path: Path, assay: Any, wrong: list[str], said: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text('{"case": "1", "score": 1, "metric": "exact_match"}\n')
+    code, _, told = assay("gate", "--baseline", "a.jsonl", "--candidate", "a.jsonl", *wrong)
+    assert code >= 64
+    assert said in told
+
+
+def test_the_metric_chooses_the_lines_of_a_file(tmp_path: Path, assay: Any) -> None:
+    lines = [
+        {"case": f"q{i}", "score": score, "metric": metric}
+        for i in range(200)
+        for metric, score in (("right", 1.0), ("wrong", float(i % 2)))
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    _, said, _ = assay("gate", "--baseline", "a.jsonl", "--candidate", "a.jsonl", "--metric", "wrong", "--json")
+    shape = json.loads(said)
+    assert (shape["n"], shape["incumbent_mean"], shape["metric"]) == (200, 0.5, "wrong")
+
+
+def test_a_baseline_that_is_nowhere_is_said_before_cases_are_missed(assay: Any) -> None:
+    for named, said in (("live", "Nothing was released yet"), ("abc123", "abc123 is neither a file, nor a run")):
+        code, _, told = assay("gate", "--baseline", named)
+        assert code == 64
+        assert said in told
+
+
+def test_a_system_that_fails_shows_nothing_and_its_reports_say_so(tmp_path: Path, assay: Any) -> None:
+    (tmp_path / "dead_gate_bot.py").write_text("def answer(question): raise RuntimeError('out of order')\n")
+    case = {"question": "What is 1?", "answers": ["1"]}
+    (tmp_path / "cases.jsonl").write_text("\n".join(json.dumps({"id": f"q{i}", **case}) for i in range(5)))
+    (tmp_path / "a.jsonl").write_text('{"case": "q1", "score": 1}\n')
+    command = ["gate", "--baseline", "a.jsonl", "--cases", "cases.jsonl", "--system", "dead_gate_bot:answer", "--json"]
+    code, out, told = assay(*command, "--markdown", "comment.md", "--junit", "junit.xml")
+    assert code == 2
+    assert (json.loads(out)["exit_code"], "out of order" in told) == (2, True)
+    assert "out of order" in (tmp_path / "comment.md").read_text()
+    suite = ElementTree.fromstring((tmp_path / "junit.xml").read_text())
+    assert (suite.get("errors"), suite.get("failures")) == ("1", "0")
+    assert suite.find("testcase/error") is not None
+
+
+@pytest.fixture
+def assay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASSAY_HOME", raising=False)
+    monkeypatch.delenv("ASSAY_DATABASE_URL", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        done = capsys.readouterr()
+        assert "Traceback" not in done.err
+        return int(ended.value.code or 0), done.out, done.err
+
+    return run

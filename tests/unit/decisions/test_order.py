@@ -5,6 +5,8 @@ import sys
 from itertools import groupby
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.decisions.order import cluster_of, ordered
 from assay.evals.case import Case
@@ -55,6 +57,23 @@ def test_cases_that_come_later_leave_the_others_in_their_order() -> None:
     more = [*CASES, *(Case(f"n{i}", "?", cluster="c1" if i % 2 else "") for i in range(10))]
     after = [case.id for case in ordered(more, seed="s").cases if case.id.startswith("q")]
     assert after == before
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), max_size=30), st.integers(-2, 32), st.text(max_size=3))
+def test_the_first_so_many_are_a_start_of_the_order_in_whole_clusters(names: list[str], most: int, seed: str) -> None:
+    order = ordered([Case(f"q{i}", "?", cluster=name) for i, name in enumerate(names)], seed=seed)
+    first = order.first(most)
+    kept = len(first.cases)
+    assert first.cases == order.cases[:kept]
+    assert first.clusters == (None if order.clusters is None else order.clusters[:kept])
+    assert kept <= max(0, most)
+    labels = [cluster_of(case) for case in order.cases]
+    assert not set(labels[:kept]) & set(labels[kept:]), "no cluster is cut in two"
+    if kept < len(labels):  # as many as fit: the next cluster would be too much
+        assert kept + labels.count(labels[kept]) > most
+    assert first.seed == order.seed
+    assert (first.digest == order.digest) == (kept == len(labels))
+    assert first.first(most) == first
 
 
 def test_any_place_is_as_likely_as_another() -> None:

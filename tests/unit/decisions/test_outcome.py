@@ -72,6 +72,26 @@ def test_verdict_interval_and_sentence_say_the_same(gain: float, rule: str, clus
         assert len(line) <= 60
 
 
+def test_what_is_left_open_says_why_nothing_more_was_asked() -> None:
+    hypothesis, fold = folded(0.06, n=200)
+    shape = outcome_shape(hypothesis, fold, None)
+    assert (shape["verdict"], shape["stopped"]) == ("UNDECIDED", "questions")
+    assert (
+        "All questions are asked, and neither a gain nor that it gains less than 5 points is shown."
+        in shape["sentence"]
+    )
+    spent = outcome_shape(*folded(0.06, n=400), None)
+    assert (spent["verdict"], spent["stopped"]) == ("UNDECIDED", "horizon")
+    assert "have differed 80 times, the horizon declared, and neither" in spent["sentence"]
+    broke = outcome_shape(hypothesis, fold, None, by_budget=True)
+    assert (broke["verdict"], broke["promotable"], broke["stopped"]) == ("UNDECIDED", False, "budget")
+    assert "The budget stopped it" in broke["sentence"]
+    better, won = folded(0.3)
+    assert outcome_shape(better, won, None)["stopped"] == "decided"
+    cut_off = outcome_shape(better, won, None, by_budget=True)
+    assert (cut_off["verdict"], cut_off["promotable"]) == ("UNDECIDED", False)
+
+
 def test_ties_alone_do_not_show_that_a_clustered_candidate_is_not_worse() -> None:
     hypothesis, _ = folded(0.0, rule="cluster-looks", clusters=40)
     hypothesis = replace(hypothesis, objective="not_worse")

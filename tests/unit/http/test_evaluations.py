@@ -11,6 +11,7 @@ import pytest
 
 from assay.app.report.addresses import case_url
 from assay.app.report.archive import Archive
+from assay.decisions.split import SplitStore
 from assay.evals.case import Case, Evidence
 from assay.evals.diff import diff
 from assay.evals.output import Output
@@ -490,3 +491,30 @@ async def test_text_that_is_no_unicode_does_not_break_a_page(own):
     status, text, _ = await get(f"{own.url}/api/runs/{live.id}/cases")
     assert status == 200
     assert "half ? a pair" in text
+
+
+async def test_single_results_of_confirm_cases_are_on_no_page(tmp_path):
+    site = evaluated(tmp_path, 60)
+    run = site.runs[0]
+    with serving(site.archive) as site.url:
+        before = json.loads((await get(f"{site.url}/api/runs/{run.id}/cases?limit=100"))[1])
+        assert before["total"] == 60
+        splits = SplitStore(site.archive.database)
+        split = splits.split(SET, site.cases, dev_share=0.5)
+        dev, confirm = {case.id for case in split.dev}, [case for case in site.cases if case not in split.dev]
+        after = json.loads((await get(f"{site.url}/api/runs/{run.id}/cases?limit=100"))[1])
+        assert {row["case"]["id"] for row in after["cases"]} == dev
+        assert after["total"] == len(dev) < 60
+        listed = (await get(f"{site.url}/runs/{run.id}"))[1]
+        assert f"Not listed: {len(confirm)} cases that decisions are made on." in listed
+        whole = (await get(f"{site.url}/runs/{run.id}/report.html"))[1]
+        kept = confirm[0]
+        status, html, _ = await get(site.url + case_url(run.id, kept.id))
+        assert status == 404
+        assert f"assay cases open {SET} " in unescape(html)
+        for case in confirm:
+            assert case_url(run.id, case.id) not in unescape(listed)
+        assert whole.count('<details class="case"') == len(dev)
+        assert "Not listed:" in whole
+        splits.open_case(SET, kept.id)
+        assert (await get(site.url + case_url(run.id, kept.id)))[0] == 200

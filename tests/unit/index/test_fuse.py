@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.index.fuse import reciprocal_rank, weighted
+from assay.index.fuse import Fusion, fused_each, reciprocal_rank, weighted
 
 _RANKINGS = st.lists(st.tuples(st.integers(1, 30), st.floats(0, 50)), unique_by=lambda hit: hit[0], max_size=12).map(
     lambda hits: sorted(hits, key=lambda hit: -hit[1])
@@ -50,3 +50,22 @@ def test_weighted_scores_lie_between_0_and_1(
     fused = weighted(lexical, dense, dense_weight=dense_weight)
     assert {hit[0] for hit in fused} == {hit[0] for hit in lexical + dense}
     assert all(-1e-9 <= score <= 1 + 1e-9 for _, score in fused)
+
+
+_FUSIONS = st.lists(
+    st.builds(Fusion, st.sampled_from(["weighted", "rrf"]), st.floats(0, 1), st.integers(1, 100)), min_size=1
+)
+
+
+@given(_RANKINGS, _RANKINGS, _FUSIONS)
+def test_many_ways_at_once_are_each_way_alone(
+    lexical: list[tuple[int, float]], dense: list[tuple[int, float]], fusions: list[Fusion]
+) -> None:
+    ids, scores = fused_each(lexical, dense, fusions)
+    for row, way in enumerate(fusions):
+        alone = (
+            weighted(lexical, dense, dense_weight=way.dense_weight)
+            if way.kind == "weighted"
+            else reciprocal_rank(lexical, dense, rrf_k=way.rrf_k, dense_weight=way.dense_weight)
+        )
+        assert list(zip(ids[row].tolist(), scores[row].tolist(), strict=True)) == alone

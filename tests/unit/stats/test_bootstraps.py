@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from assay.stats.bootstrap import bootstrap, bootstrap_mean, bootstrap_quantile_change, bootstrap_ratio, quantile
+from assay.stats.bootstrap import (
+    bootstrap,
+    bootstrap_mean,
+    bootstrap_means,
+    bootstrap_quantile_change,
+    bootstrap_ratio,
+    quantile,
+)
 
 
 def test_the_mean_agrees_with_the_plain_bootstrap_and_with_t():
@@ -13,6 +20,22 @@ def test_the_mean_agrees_with_the_plain_bootstrap_and_with_t():
     for interval in (fast, plain):
         assert interval.value == pytest.approx(values.mean())
         assert (interval.low, interval.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.015)
+
+
+@pytest.mark.parametrize("cases", [1, 300, 5_000])
+def test_means_of_columns_have_the_intervals_of_each_alone(cases):
+    columns = np.random.default_rng(9).random((cases, 3))
+    for column, together in zip(columns.T, bootstrap_means(columns, draws=200), strict=True):
+        alone = bootstrap_mean(column, draws=200)
+        assert (together.n, together.method) == (alone.n, alone.method)
+        expected = (alone.value, alone.low, alone.high)
+        assert (together.value, together.low, together.high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_means_of_no_cases_are_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        bootstrap_means(np.empty((0, 2)))
+    assert bootstrap_means(np.empty((4, 0))) == []
 
 
 def test_blocks_of_many_cases_give_the_width_of_single_cases():

@@ -1,5 +1,6 @@
 """`assay decisions`: what was decided, on what evidence, and whether the evidence still says so."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from assay.app.cli.options import json_option
 
 if TYPE_CHECKING:
     from assay.app.measuring import Measuring
-    from assay.decisions.register import Decision
+    from assay.decisions.register import Decision, Register
 
 
 @click.group("decisions", short_help="What was decided and on what evidence.", invoke_without_command=True)
@@ -37,7 +38,7 @@ def show_command(decision_id: str, as_json: bool) -> None:
     """One decision with its evidence."""
     from assay.app.cli.try_ import print_decision
 
-    decision = _with(lambda opened: _register(opened).get(decision_id))
+    decision = _with(lambda opened: _as_it_stands(opened, _register(opened).get(decision_id)))
     if as_json:
         output.emit_json(decision_shape(decision))
     else:
@@ -109,38 +110,36 @@ def decision_shape(decision: "Decision") -> dict[str, Any]:
 
 
 def _list(*, as_json: bool) -> None:
-    found = _with(lambda opened: _register(opened).list())
+    found: list[Decision] = _with(lambda opened: [_as_it_stands(opened, one) for one in _register(opened).list()])
     if as_json:
         output.emit_json({"decisions": [decision_shape(decision) for decision in found]})
         return
     if not found:
         output.console().print("Nothing was decided yet. Try a change: assay try --set index.k=12", markup=False)
         return
-    from rich.table import Table
-
     from assay.app.cli.try_ import STYLES
     from assay.decisions.figures import points
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("decision", "when", "verdict", "difference", "questions", "alpha", "candidate"):
-        table.add_column(heading, no_wrap=heading != "candidate")
+    rows: list[tuple[str, ...]] = [("decision", "when", "verdict", "difference", "questions", "alpha", "candidate")]
     for decision in found:
         outcome = decision.outcome or {}
         difference = outcome.get("difference")
+        when = datetime.fromtimestamp(decision.created_ns / 1e9).strftime("%Y-%m-%d %H:%M")
         verdict = decision.verdict or decision.status
-        table.add_row(
-            decision.id[:8],
-            datetime.fromtimestamp(decision.created_ns / 1e9).strftime("%Y-%m-%d %H:%M"),
-            f"[{STYLES.get(verdict, 'dim')}]{verdict}[/]",
-            points(difference["value"]) if difference else "",
-            f"{outcome.get('n', 0):,}",
-            f"{decision.hypothesis.alpha:.3g}",
-            decision.hypothesis.candidate.name,
-        )
-    output.console().print(table)
+        change = points(difference["value"]) if difference else ""
+        counts = f"{outcome.get('n', 0):,}", f"{decision.hypothesis.alpha:.3g}"
+        name = output.on_one_line(decision.hypothesis.candidate.name)
+        rows.append((decision.id[:8], when, verdict, change, *counts, name))
+    output.print_columns(rows, right=(3, 4, 5), styles={2: STYLES}, leaving_out=(5, 1, 4))
 
 
-def _register(opened: "Measuring") -> Any:
+def _as_it_stands(opened: "Measuring", decision: "Decision") -> "Decision":
+    """The decision, interrupted where it says that it runs and no process is at it."""
+    state = _register(opened).state(decision)
+    return decision if state == decision.status else replace(_register(opened).get(decision.id), status=state)
+
+
+def _register(opened: "Measuring") -> "Register":
     from assay.decisions.register import Register
 
     return Register(opened.workspace.database)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from assay.app.settings import SettingsInForce
     from assay.decisions.gate import Called, Gate
     from assay.decisions.results import Scored
+    from assay.errors import AssayError
 
 _OPEN = {"min_open": True, "max_open": True}
 
@@ -55,12 +56,13 @@ def command(
     """Hold a candidate against a baseline.
 
     Exit code 0: better, or not worse by more than the margin. 1: shown to be worse by more than the margin. 2: neither
-    was shown. 64 and above: it could not be decided at all (a wrong flag, a missing file, a service that failed).
+    was shown, also where a system failed or a budget stopped it. 64 and above: a wrong flag, setting or file. The
+    reports are written whatever the end.
     """
     from assay.app.cli.options import settings_from
-    from assay.app.gating import is_scores_file
-    from assay.decisions.gate import Called, gate
+    from assay.decisions.gate import gate
     from assay.decisions.hypothesis import Margins
+    from assay.errors import AssayError
 
     in_force = settings_from(
         assignments, decisions__margin=margin, decisions__smallest=smallest, decisions__metric=metric
@@ -69,16 +71,22 @@ def command(
         _check_target(path)
     options = in_force.settings.decisions
     margins = Margins(options.margin, options.smallest, options.cost_ratio or None, options.latency_ratio or None)
-    if is_scores_file(baseline) and candidate is not None and is_scores_file(candidate):
-        from assay.decisions.results import read_results
-
-        sides = read_results(Path(baseline)), read_results(Path(candidate))
-        called = Called(baseline, candidate, metric or "score")
-    else:
-        sides, called = _measured(
-            in_force, baseline, candidate, named=named, system=system, of_system=of_system, budget_usd=budget_usd
+    try:
+        sides, called = _sides(
+            in_force,
+            baseline,
+            candidate,
+            metric,
+            named=named,
+            system=system,
+            of_system=of_system,
+            budget_usd=budget_usd,
         )
-    found = gate(sides[0], sides[1], margins=margins, alpha=alpha, called=called)
+        found = gate(sides[0], sides[1], margins=margins, alpha=alpha, called=called)
+    except AssayError as error:
+        _write_failed(error, markdown_path, junit_path)
+        _end_as_not_shown(error, as_json=as_json)
+        raise
     _write(found, markdown_path, junit_path)
     if as_json:
         output.emit_json(found.as_json())
@@ -100,6 +108,38 @@ def print_gate(found: "Gate") -> None:
         screen.print(f"! {note}", style="yellow", markup=False)
     difference = found.comparison.difference
     screen.print(f"{difference.method} ({difference.reason}), each limit at {found.alpha:g}", style="dim", markup=False)
+
+
+def _sides(
+    in_force: "SettingsInForce",
+    baseline: str,
+    candidate: str | None,
+    metric: str | None,
+    *,
+    named: str | None,
+    system: str | None,
+    of_system: tuple[str, ...],
+    budget_usd: float | None,
+) -> "tuple[tuple[list[Scored], list[Scored]], Called]":
+    from assay.app.gating import is_scores_file
+    from assay.decisions.gate import Called
+    from assay.decisions.results import read_results
+    from assay.errors import BadInput
+
+    if candidate is not None and (system is not None or of_system):
+        raise BadInput("--candidate and --system both name the candidate.", hint="Give one of them.")
+    if candidate is None or not is_scores_file(baseline) or not is_scores_file(candidate):
+        return _measured(
+            in_force, baseline, candidate, named=named, system=system, of_system=of_system, budget_usd=budget_usd
+        )
+    given = {"--cases": named is not None, "--budget-usd": budget_usd is not None}
+    if useless := [flag for flag, is_given in given.items() if is_given]:
+        raise BadInput(
+            f"Between two files of scores nothing is measured, so {' and '.join(useless)} would change nothing.",
+            hint=f"Leave out {' and '.join(useless)}, or name a run or a system to be measured.",
+        )
+    read = [read_results(Path(file), metric=metric) for file in (baseline, candidate)]
+    return (read[0], read[1]), Called(baseline, candidate, metric or "score")
 
 
 def _measured(
@@ -139,6 +179,29 @@ def _check_target(path: Path | None) -> None:
 
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         raise BadInput(f"{path} cannot be written.", hint="Name a file in a folder that exists.")
+
+
+def _write_failed(error: "AssayError", markdown_path: Path | None, junit_path: Path | None) -> None:
+    from assay.decisions.gate_report import failed_junit, failed_markdown
+
+    for path, text in ((markdown_path, failed_markdown), (junit_path, failed_junit)):
+        if path is not None:
+            path.write_text(text(error.message, error.hint), encoding="utf-8")
+            output.note(f"Wrote {path}")
+
+
+def _end_as_not_shown(error: "AssayError", *, as_json: bool) -> None:
+    """A system that fails, or a budget that ends, shows nothing; whatever else is wrong is wrong with the command."""
+    from assay.decisions.gate import Passing
+    from assay.errors import LimitReached, Upstream
+
+    if not isinstance(error, (Upstream, LimitReached)):
+        return
+    output.note(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
+    if as_json:
+        shape = {"code": error.slug, "message": error.message, "hint": error.hint}
+        output.emit_json({"error": shape, "exit_code": int(Passing.NOT_SHOWN)})
+    sys.exit(int(Passing.NOT_SHOWN))
 
 
 def _write(found: "Gate", markdown_path: Path | None, junit_path: Path | None) -> None:

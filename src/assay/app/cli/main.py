@@ -34,6 +34,8 @@ VERBS: dict[str, str] = {
     "judge": "Check a judge against people's labels.",
     "prompts": "Prompts by name and version, and what changed.",
     "try": "Is a change better than what serves? Stops as soon as it is known.",
+    "race": "The best of many designs for a tenth of the calls, then confirmed.",
+    "races": "What was raced: who won, who is out and why.",
     "gate": "Stop a build that makes answers worse than a margin.",
     "label": "Label the answers that tell the most about a decision.",
     "decisions": "What was decided and on what evidence; check one again.",
@@ -137,7 +139,7 @@ def _run(arguments: list[str]) -> int:
 def _exit_code_of(arguments: list[str], code: int) -> int:
     from assay.app.failures import exit_code_of
 
-    return exit_code_of(arguments[0] if arguments else "", code)
+    return exit_code_of(arguments, code)
 
 
 def _ended(error: BaseException, *, as_json: bool) -> int:

@@ -6,13 +6,14 @@ Proved by `tests/unit/app/test_output.py`.
 """
 
 import json
+import os
 import re
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _NARROWEST = 20
+_LEAST_NAME = 12
 
 
 def harmless(text: str) -> str:
@@ -48,13 +50,32 @@ def console() -> "Console":
     return made
 
 
-def print_columns(rows: "Sequence[tuple[str, ...]]", *, right: tuple[int, ...] = ()) -> None:
-    """Rows under a heading, one line each however narrow the screen: what is broken or cut cannot be copied."""
+def print_columns(
+    rows: "Sequence[tuple[str, ...]]",
+    *,
+    right: tuple[int, ...] = (),
+    styles: "Mapping[int, Mapping[str, str]] | None" = None,
+    leaving_out: tuple[int, ...] = (),
+) -> None:
+    """Rows under a heading, one line each however narrow the screen: what is broken or cut cannot be copied.
+
+    `styles` says by column how a cell's text looks. Where the screen is too narrow for all but the last column, columns
+    are left out in the order of `leaving_out`; a pipe is never too narrow, unless COLUMNS says how wide it is.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     screen = console()
+    shown, spare = list(range(len(widths))), list(leaving_out)
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        # Of the last column, which is a name and may be long, a part can stand on the next line.
+        while spare and sum(widths[i] + 2 for i in shown[:-1]) + min(widths[-1], _LEAST_NAME) > screen.width:
+            shown.remove(spare.pop(0))
     for number, row in enumerate(rows):
-        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
-        screen.print("  ".join(cells).rstrip(), markup=False, style="" if number else "bold", soft_wrap=True)
+        for place, i in enumerate(shown):
+            cell = row[i].rjust(widths[i]) if i in right else row[i].ljust(widths[i])
+            is_last = place == len(shown) - 1
+            style = "bold" if not number else (styles or {}).get(i, {}).get(row[i], "")
+            text, end = (cell.rstrip(), "\n") if is_last else (cell, "  ")
+            screen.print(text, end=end, markup=False, style=style, soft_wrap=True)
 
 
 def error_console() -> "Console":

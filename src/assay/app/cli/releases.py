@@ -60,6 +60,10 @@ def print_log(log: "list[Line]", known: "dict[str, Release]") -> None:
         screen.print(f"  {output.on_one_line(release.served.name)}", markup=False)
         if line.because:
             screen.print(f"{'':18}{output.on_one_line(line.because)}", markup=False, style="dim")
+        if release.served.spec.get("kind") == "callable":
+            edited = edited_since(release)
+            words = f"code {release.served.identity[:12]}" + (", edited since" if edited else "")
+            screen.print(f"{'':18}{words}", markup=False, style="yellow" if edited else "dim")
 
 
 def support(release: "Release") -> str:
@@ -70,8 +74,19 @@ def support(release: "Release") -> str:
     return f"without evidence ({release.verdict or 'unfinished'}, {decided})" if decided else "without evidence"
 
 
+def edited_since(release: "Release") -> bool | None:
+    """Whether the function that was released is written otherwise now; None where that cannot be told."""
+    from assay.evals.systems.source import is_edited
+
+    return is_edited(release.served.system, release.served.spec)
+
+
 def release_shape(release: "Release", *, is_live: bool) -> dict[str, Any]:
-    """A release as an object: `system` is what `--system` named, `settings` all of Assay's own by section."""
+    """A release as an object: `system` is what `--system` named, `settings` all of Assay's own by section.
+
+    `identity` is a digest of what is known of a user's system, its source too; `edited_since` says whether a function
+    is written otherwise now (null: not known).
+    """
     from assay.app.cli.runs import iso
 
     served = release.served
@@ -86,6 +101,8 @@ def release_shape(release: "Release", *, is_live: bool) -> dict[str, Any]:
         "without_evidence": release.without_evidence,
         "because": release.because,
         "system": served.system,
+        "identity": served.identity,
+        "edited_since": edited_since(release),
         "settings": {room: dict(keys) for room, keys in served.rooms.items()},
         "changes": dict(served.changes),
         "spec": dict(served.spec),

@@ -206,7 +206,7 @@ def print_records(records: "list[RunRecord]") -> None:
         done = f"{record.results:,}/{record.spec.cases * record.spec.replicas:,}"
         cases = output.on_one_line(record.spec.set_name or record.spec.set_digest[:8])
         rows.append((record.id[:8], when, record.status, done, score, cases, output.on_one_line(record.spec.system)))
-    output.print_columns(rows)
+    output.print_columns(rows, leaving_out=(1, 3, 5))
 
 
 def iso(ns: int) -> str:

@@ -40,7 +40,7 @@ def print_scoreboard(
     from assay.evals.scoreboard import headline
 
     glyphs = glyphs_for(screen.encoding)
-    say = _Say(screen)
+    say = Say(screen)
     names = list(scoreboard.metrics) if every_metric else headline(scoreboard.metrics)
     shown = [scoreboard.metrics[name] for name in names]
     if not shown:
@@ -78,7 +78,7 @@ def print_diff(
 
     metrics = diff.metrics if every_metric else {name: diff.metrics[name] for name in headline(diff.metrics)}
     glyphs = glyphs_for(screen.encoding)
-    say = _Say(screen)
+    say = Say(screen)
     for name, run in (("A", a), ("B", b)):
         if run != name:
             say(f"{name}  {on_one_line(run)}")
@@ -116,7 +116,7 @@ def score(value: float) -> str:
     return "<.001" if text == "0.000" and value > 0 else text
 
 
-def _table(say: "_Say", width: int, shown: "Sequence[Metric]", glyphs: Glyphs, *, level: str) -> None:
+def _table(say: "Say", width: int, shown: "Sequence[Metric]", glyphs: Glyphs, *, level: str) -> None:
     dash = "–" if glyphs.point == "●" else "-"
     rows = [("", "value", f"{level} interval", "n", "failed")]
     for metric in shown:
@@ -129,11 +129,11 @@ def _table(say: "_Say", width: int, shown: "Sequence[Metric]", glyphs: Glyphs, *
     room = width - sum(_widths(rows)) - 2 * len(rows[0])
     bar = min(_WIDEST_BAR, room) if room >= _NARROWEST_BAR else 0
     bars = ["0" + " " * max(bar - 2, 0) + "1", *(_score_bar(metric, width=bar, glyphs=glyphs) for metric in shown)]
-    _say_rows(say, rows, bars if bar else None, width, right=(1, 3, 4))
+    say_rows(say, rows, bars if bar else None, width, right=(1, 3, 4))
 
 
-def _say_rows(
-    say: "_Say",
+def say_rows(
+    say: "Say",
     rows: Sequence[tuple[str, ...]],
     bars: Sequence[str] | None,
     width: int,
@@ -203,7 +203,7 @@ def _limits(interval: "Interval", written: Callable[[float], str]) -> str:
 
 
 def _print_slices(
-    say: "_Say", width: int, scoreboard: "Scoreboard", glyphs: Glyphs, slices_of: Sequence[str] | None, most: int
+    say: "Say", width: int, scoreboard: "Scoreboard", glyphs: Glyphs, slices_of: Sequence[str] | None, most: int
 ) -> None:
     from assay.evals.scoreboard import headline
 
@@ -224,12 +224,12 @@ def _print_slices(
         room = width - sum(_widths(rows)) - 8
         bar = min(_WIDEST_BAR, room) if room >= _NARROWEST_BAR else 0
         bars = [" " * bar, *(_score_bar(one, width=bar, glyphs=glyphs) for one in shown[:most])]
-        _say_rows(say, rows, bars if bar else None, width, right=(1, 3))
+        say_rows(say, rows, bars if bar else None, width, right=(1, 3))
         if len(shown) > most:
             say(f"  and {len(shown) - most:,} higher ones")
 
 
-def _diff_table(say: "_Say", width: int, metrics: "list[MetricDiff]", glyphs: Glyphs, *, level: str) -> None:
+def _diff_table(say: "Say", width: int, metrics: "list[MetricDiff]", glyphs: Glyphs, *, level: str) -> None:
     rows = [("", "A", "B", f"B - A ({level} interval)", "")]
     for one in metrics:
         difference = one.difference
@@ -241,12 +241,13 @@ def _diff_table(say: "_Say", width: int, metrics: "list[MetricDiff]", glyphs: Gl
     bar = (min(_WIDEST_BAR, room) - 1) // 2 * 2 + 1 if room >= _NARROWEST_BAR else 0
     sides = ("A higher", "B higher") if bar >= 19 else ("A", "B")
     bars = [f"{sides[0]:>{bar // 2 - 1}}   {sides[1]:<{bar // 2 - 1}}" if bar else ""]
-    bars += [_zero_bar(one.difference, reach, width=bar, glyphs=glyphs) for one in metrics]
+    bars += [zero_bar(one.difference, reach, width=bar, glyphs=glyphs) for one in metrics]
     styles = [_STYLES[one.verdict] for one in metrics]
-    _say_rows(say, rows, bars if bar else None, width, right=(1, 2), styles=styles)
+    say_rows(say, rows, bars if bar else None, width, right=(1, 2), styles=styles)
 
 
-def _zero_bar(interval: "Interval", reach: float, *, width: int, glyphs: Glyphs) -> str:
+def zero_bar(interval: "Interval", reach: float, *, width: int, glyphs: Glyphs) -> str:
+    """An interval around zero, on a scale from `-reach` to `reach`."""
     if not width:
         return ""
     last = width - 1
@@ -287,7 +288,7 @@ def _methods(parts: Iterable[tuple[str, str, str]]) -> list[str]:
     ]
 
 
-class _Say:
+class Say:
     """Prints a line; what this terminal cannot write becomes a question mark."""
 
     def __init__(self, screen: "Console") -> None:

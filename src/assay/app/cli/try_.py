@@ -146,6 +146,8 @@ def _candidate(
 
 
 async def _run(ready: "Try", *, only_plan: bool, as_json: bool) -> int:
+    if ready.warning:
+        output.note(f"warning: {ready.warning}")
     if ready.earlier is not None and ready.earlier.status == "done":
         changed = ready.earlier.details.get("set_digest") != ready.details["set_digest"]
         also = " The set of cases has changed since." if changed else ""
@@ -164,14 +166,12 @@ async def _run(ready: "Try", *, only_plan: bool, as_json: bool) -> int:
         return 0
     for line in forecast.lines():
         output.note(line)
-    if ready.warning:
-        output.note(f"warning: {ready.warning}")
     with EvidenceBar(ready.hypothesis.items) as bar:
         try:
             decision = await ready.run(changed=bar)
         except asyncio.CancelledError:
             bar.stop()
-            output.note("Interrupted. What was asked is kept: run the same command again to go on.")
+            output.note("What was asked is kept: run the same command again to go on.")
             raise
     _show(decision, as_json=as_json)
     if decision.status == "budget":
@@ -196,6 +196,8 @@ def print_decision(screen: "Console", decision: "Decision") -> None:
     support = f"  {decision.support}" if decision.support else ""
     screen.print(f"{verdict}{support}", style=STYLES.get(verdict, ""), markup=False)
     screen.print(outcome.get("sentence", "Nothing has been asked yet."), markup=False)
+    if outcome.get("advice"):
+        screen.print(outcome["advice"], markup=False)
     for line in (*figure_lines(outcome), "", *course_lines(outcome, width=min(screen.width, 100), ascii_only=False)):
         screen.print(line, markup=False)
     screen.print(

@@ -7,13 +7,12 @@ pages, and only the question that is asked now, or one that has a label, takes o
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
-from assay.app.http.pages import form_of, page_of, page_route, streamed, text_of, whole
+from assay.app.http.pages import form_of, page_of, page_route, pager, streamed, text_of, whole
 from assay.app.labelling import Labelling, labelled_sentence
 from assay.app.report import decision_page, decisions_page, label_page, reading_part
 from assay.app.report.addresses import label_url
@@ -71,8 +70,8 @@ class _Decisions:
                     yield decisions_page.releases_markup(log, releases)
                 return
             shown = decisions[:_PAGE_DECISIONS]
-            pager = _pager(page, has_more=len(decisions) > _PAGE_DECISIONS)
-            yield Markup('<div class="beside">') + decisions_page.decisions_markup(shown, states, pager)
+            links = pager("/decisions", page, has_more=len(decisions) > _PAGE_DECISIONS)
+            yield Markup('<div class="beside">') + decisions_page.decisions_markup(shown, states, links)
             yield Markup('<div class="stack">') + decisions_page.releases_markup(log, releases)
             yield Markup('<h2 class="over">Evidence budgets</h2>')
             for standing, hypothesis in archive.standings(shown):
@@ -235,13 +234,3 @@ def _wanted(text: str) -> int:
             hint="Go back and give one.",
         )
     return wanted
-
-
-def _pager(page: int, *, has_more: bool) -> Markup:
-    links: list[Any] = []
-    if page > 1:
-        links.append(Markup('<a class="button small" href="/decisions{}">Newer</a>').format(
-            f"?page={page - 1}" if page > 2 else ""))  # fmt: skip
-    if has_more:
-        links.append(Markup('<a class="button small" href="/decisions?page={}">Older</a>').format(page + 1))
-    return Markup('<nav class="pager" aria-label="Pages">{}</nav>').format(Markup().join(links)) if links else Markup()

@@ -5,6 +5,7 @@ What can be refused is refused before the first byte; what fails after it ends t
 """
 
 import asyncio
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 from urllib.parse import urlencode
@@ -117,7 +118,8 @@ class _Runs:
             yield board_markup(RunView(run, index.board, (), self._archive.past(run)))
             if index.standings:
                 chosen = self._archive.chosen(run, index, selection)
-                yield run_page.cases_markup(run, index, selection, chosen)
+                kept = len(self._archive.hidden(run) & index.ordinals.keys())
+                yield run_page.cases_markup(run, index, selection, chosen, kept=kept)
 
         return streamed(pieces())
 
@@ -142,6 +144,11 @@ class _Runs:
         if case_id not in index.ordinals:
             raise NotFound(
                 f"Run {run.id[:8]} has no result for case {case_id!r}.", hint="Open it from the run's cases."
+            )
+        if place := self._archive.kept(run).get(case_id):
+            raise NotFound(
+                f"Decisions are made on case {case_id!r}, so no single result of it is shown.",
+                hint=f"assay cases open {' '.join(map(shlex.quote, place))} moves its cluster to dev, at a price.",
             )
         library = self._archive.library()
         view, results = self._archive.case_view(run, index.ordinals[case_id], library)

@@ -75,6 +75,17 @@ def page_of(request: Request) -> int:
     return min(max(int(given), 1), _MOST_PAGE) if given.isascii() and given.isdigit() and len(given) < 9 else 1
 
 
+def pager(address: str, page: int, *, has_more: bool) -> Markup:
+    """Links to what is newer and older in the list at an address; nothing where it has one page."""
+    links = []
+    if page > 1:
+        before = f"?page={page - 1}" if page > 2 else ""
+        links.append(Markup('<a class="button small" href="{}{}">Newer</a>').format(address, before))
+    if has_more:
+        links.append(Markup('<a class="button small" href="{}?page={}">Older</a>').format(address, page + 1))
+    return Markup('<nav class="pager" aria-label="Pages">{}</nav>').format(Markup().join(links)) if links else Markup()
+
+
 def form_of(request: Request, body: bytes) -> Mapping[str, Sequence[str]]:
     """The fields of a form. Raises BadInput where it is none."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
@@ -86,6 +97,5 @@ def form_of(request: Request, body: bytes) -> Mapping[str, Sequence[str]]:
 
 
 def _section(path: str) -> Section:
-    if path.startswith("/decisions"):
-        return "decisions"
-    return "cases" if path.startswith("/cases") else "runs"
+    sections: tuple[Section, ...] = ("decisions", "races", "cases")
+    return next((section for section in sections if path.startswith(f"/{section}")), "runs")

@@ -1,4 +1,4 @@
-"""The ASGI application: /healthz, /v1, /api, the evaluation and decision pages, and the page mounted last.
+"""The ASGI application: /healthz, /v1, /api, the evaluation, decision and race pages, and the page mounted last.
 
 /healthz answers as soon as the server listens, also while models load. Every failure leaves as
 one JSON object with a code, a message and a hint; a traceback never does.
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assay import __version__
 from assay.app.failures import http_status, log_level
-from assay.app.http import api, decision_pages, evaluation_pages, evaluations, openai
+from assay.app.http import api, decision_pages, evaluation_pages, evaluations, openai, race_pages
 from assay.app.http.disconnect import ClientGone
 from assay.app.report.archive import Archive
 from assay.app.service import Service
@@ -43,7 +43,7 @@ def build(
 ) -> FastAPI:
     """The application over an open workspace, without the page (see `assay.app.web.mount`).
 
-    With an `archive` it has the evaluation and decision pages and the API of the former.
+    With an `archive` it has the evaluation, decision and race pages and the API of the former.
     """
     app = FastAPI(
         title="Assay",
@@ -67,6 +67,7 @@ def build(
         app.include_router(evaluations.router(archive))
         app.include_router(evaluation_pages.router(archive, name=service.name))
         app.include_router(decision_pages.router(archive, name=service.name))
+        app.include_router(race_pages.router(archive, name=service.name))
     app.add_api_route("/api/{rest:path}", _no_such_route, methods=_METHODS, include_in_schema=False)
     app.add_api_route("/v1/{rest:path}", _no_such_route, methods=_METHODS, include_in_schema=False)
     app.add_exception_handler(AssayError, _failure)

@@ -43,5 +43,10 @@ def label_url(decision_id: str) -> str:
     return f"/decisions/{decision_id}/label"
 
 
+def race_url(race_id: str) -> str:
+    """The page of a race."""
+    return f"/races/{race_id}"
+
+
 def _step(text: str) -> str:
     return quote(text, safe="", errors="replace")

@@ -88,7 +88,11 @@ class Archive:
 
     def hidden(self, run: RunRecord) -> set[str]:
         """The ids of its cases that decisions are made on: their wins and losses are not listed."""
-        return SplitStore(self.database).hidden(self.cases_of(run))
+        return set(self.kept(run))
+
+    def kept(self, run: RunRecord) -> dict[str, tuple[str, str]]:
+        """The same, each with the set and the id under which it can be opened."""
+        return SplitStore(self.database).kept(self.cases_of(run))
 
     def index(self, run: RunRecord) -> RunIndex:
         """What is known of all its cases; made where the run has changed since."""
@@ -110,9 +114,13 @@ class Archive:
             return made
 
     def chosen(self, run: RunRecord, index: RunIndex, selection: Selection) -> list[int]:
-        """The ordinals of the cases that fit, in order. A text is looked for in every case and what became of it."""
-        text = selection.q.strip()
-        return index.chosen(selection, found=self._found(run, index, text) if text else None)
+        """The ordinals of the cases that fit, in order; none of those that decisions are made on.
+
+        A text is looked for in every case and what became of it.
+        """
+        text, hidden = selection.q.strip(), self.hidden(run)
+        found = index.chosen(selection, found=self._found(run, index, text) if text else None)
+        return [ordinal for ordinal in found if index.cases[ordinal].id not in hidden]
 
     def case_view(self, run: RunRecord, ordinal: int, library: Library) -> tuple[CaseView, list[Result]]:
         """The case at a place of its set with its worst result, and all its replicas. Raises NotFound (none yet)."""
@@ -123,7 +131,14 @@ class Archive:
     def report(self, run: RunRecord) -> Iterator[bytes]:
         """The single-file report, in pieces."""
         library = self.library()
-        view: RunView = run_view(self.runs, run, self.cases_of(run), gold_of=library.gold, history=self.past(run))
+        view: RunView = run_view(
+            self.runs,
+            run,
+            self.cases_of(run),
+            gold_of=library.gold,
+            hidden=self.hidden(run),
+            history=self.past(run),
+        )
         return report_pieces(view)
 
     def _kept(self) -> int:

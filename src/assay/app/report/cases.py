@@ -8,6 +8,7 @@ from assay.app.report.case_parts import Manner, facts_markup, sides_markup
 from assay.app.report.text import one_line
 from assay.app.report.view import CaseView
 from assay.decisions.figures import counted
+from assay.evals.diff import kept_words
 from assay.evals.explore import CORRECTNESS, OUTCOMES, Outcome
 from assay.evals.scorer import Score
 
@@ -23,14 +24,14 @@ _KINDS: Mapping[Outcome, str] = {
 
 
 def filters_markup(
-    number: int, total: int, tags: Mapping[str, int], outcomes: Mapping[str, int], *, full: bool
+    number: int, total: int, tags: Mapping[str, int], outcomes: Mapping[str, int], *, full: bool, kept: int = 0
 ) -> Markup:
     """The heading of the cases, and what they can be filtered by (with JavaScript; without it all are listed)."""
     said = f"All {counted(total, 'case')}" if number == total else f"{number:,} of {total:,} cases"
     why = ", as many as fit into this file" if full else ""
     return Markup(
         '<section class="panel cases" id="cases"><h2>Cases</h2><p class="muted">{}, worst first: where the '
-        'system failed, then by correctness, then by the mean of all scores{}.</p><div class="filters" hidden>'
+        'system failed, then by correctness, then by the mean of all scores{}.</p>{}<div class="filters" hidden>'
         '<label>Outcome <select data-filter="outcome"><option value="">all</option>{}</select></label>'
         '<label{}>Tag <select data-filter="tag"><option value="">all</option>{}</select></label>'
         '<label>Order <select data-order><option value="">worst first</option><option value="best">best first</option>'
@@ -40,10 +41,18 @@ def filters_markup(
     ).format(
         said,
         why,
+        kept_markup(kept),
         options_markup([(outcome, outcomes[outcome]) for outcome in OUTCOMES if outcome in outcomes]),
         Markup("") if tags else Markup(" hidden"),
         options_markup(most_common(tags)),
     )
+
+
+def kept_markup(kept: int) -> Markup:
+    """That so many cases are not listed, and how one can be; nothing where there are none."""
+    if not kept:
+        return Markup()
+    return Markup('<p class="muted">{}</p>').format(kept_words(kept))
 
 
 def case_markup(view: CaseView, *, number: int) -> Markup:

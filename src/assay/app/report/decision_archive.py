@@ -25,7 +25,6 @@ from assay.decisions.split import SplitStore
 from assay.decisions.trial import score_of
 from assay.errors import AssayError, NotFound
 from assay.evals.runs import RunRecord
-from assay.ledger.claim import is_claimed
 from assay.ledger.redaction import without_keys
 
 _KEPT = 32
@@ -54,12 +53,7 @@ class DecisionArchive:
 
     def state(self, decision: Decision) -> str:
         """How a decision stands: one that says it is running and is held by nobody was interrupted."""
-        if decision.status == "running":
-            name = f"decision-{decision.hypothesis.question_digest[:24]}"
-            if not is_claimed(self.register.database, name):
-                # It may have finished between the two questions.
-                return "interrupted" if self.register.get(decision.id).status == "running" else "done"
-        return decision.status
+        return self.register.state(decision)
 
     def releases(self) -> tuple[list[Line], dict[str, Release]]:
         """The newest lines of the log of what served, and the releases they name."""

@@ -22,6 +22,7 @@ _STYLES = (
     Path(frame.__file__).parent / "static" / "bar.css",
     _HERE / "pages.css",
     _HERE / "decisions.css",
+    _HERE / "races.css",
 )
 
 
@@ -38,30 +39,36 @@ def saved(found: DecisionArchive, decision_id: str, path: Path | None, *, folder
 
 def decision_file(view: DecisionView, reading: DevReading | None, checked: Checked | None) -> bytes:
     """The whole file, UTF-8."""
+    body = Markup().join(
+        (
+            decision_page.head_markup(view, is_file=True),
+            decision_page.standing_markup(view),
+            decision_page.follows_markup(view),
+            decision_page.figures_markup(view),
+            decision_page.budget_section(view),
+            reading_part.dev_markup(view, reading, is_file=True),
+            reading_part.checked_markup(view, checked),
+            decision_page.made_markup(view),
+        )
+    )
+    page = sheet(decision_page.title_of(view), f"decision {view.decision.id[:8]}", body)
+    return str(page).encode("utf-8", "replace")
+
+
+def sheet(title: str, aside: str, body: Markup) -> Markup:
+    """A document that stands alone: its style inside, no script, and nothing the browser may load."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    page = Markup(
+    return Markup(
         '<!doctype html>\n<html lang="en" class="is-file"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="{}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
         '<title>{}</title><style>{}</style></head><body><header class="top"><span class="brand"><i></i>Assay</span>'
-        '<span class="muted">decision {}</span></header><main>{}</main></body></html>\n'
+        '<span class="muted">{}</span></header><main>{}</main></body></html>\n'
     ).format(
         policy,
-        one_line(decision_page.title_of(view), 120),
+        one_line(title, 120),
         Markup("\n".join(path.read_text(encoding="utf-8") for path in _STYLES)),  # noqa: S704 our own files
-        view.decision.id[:8],
-        Markup().join(
-            (
-                decision_page.head_markup(view, is_file=True),
-                decision_page.standing_markup(view),
-                decision_page.follows_markup(view),
-                decision_page.figures_markup(view),
-                decision_page.budget_section(view),
-                reading_part.dev_markup(view, reading, is_file=True),
-                reading_part.checked_markup(view, checked),
-                decision_page.made_markup(view),
-            )
-        ),
+        aside,
+        body,
     )
-    return str(page).encode("utf-8", "replace")

@@ -23,6 +23,7 @@ from assay.app.report.verdict_parts import (
     points,
     ratio_words,
     support_markup,
+    tile_markup,
     verdict_markup,
 )
 from assay.decisions.figures import dollars, milliseconds
@@ -140,7 +141,7 @@ def _tiles(view: DecisionView) -> Markup:
         reach = max(0.05, *(abs(difference.get(key) or 0.0) for key in ("value", "low", "high")))
         said = "so far" if outcome.get("running") else "points"
         tiles.append(
-            _tile(
+            tile_markup(
                 f"Difference in {hypothesis.metric}",
                 points(difference["value"]),
                 said,
@@ -151,26 +152,25 @@ def _tiles(view: DecisionView) -> Markup:
     asked, total = outcome.get("asked", 0), hypothesis.items
     bar = Markup('<progress max="{}" value="{}" aria-label="Questions folded"></progress>').format(total, asked)
     clusters = f", {outcome['clusters']:,} of {hypothesis.clusters:,} clusters" if outcome.get("clusters") else ""
-    tiles.append(_tile("Questions used", f"{asked:,}", f"of {total:,}", bar, _share_used(asked, total) + clusters))
+    share = _share_used(asked, total) + clusters
+    tiles.append(tile_markup("Questions used", f"{asked:,}", f"of {total:,}", bar, share))
     counts = f"{outcome.get('wins', 0):,} won, {outcome.get('losses', 0):,} lost, {outcome.get('ties', 0):,} tied"
     tiles.append(
-        _tile("Won and lost", f"{outcome.get('wins', 0):,} : {outcome.get('losses', 0):,}", "", counts_markup(outcome),
-              counts)
-    )  # fmt: skip
+        tile_markup(
+            "Won and lost",
+            f"{outcome.get('wins', 0):,} : {outcome.get('losses', 0):,}",
+            "",
+            counts_markup(outcome),
+            counts,
+        )
+    )
     if outcome.get("running"):
         tiles.append(
-            _tile("Alpha", f"{hypothesis.alpha:.3g}", "", _NOTHING, "the chance to promote what should not be")
+            tile_markup("Alpha", f"{hypothesis.alpha:.3g}", "", _NOTHING, "the chance to promote what should not be")
         )
     else:
         tiles.append(_spent(outcome, hypothesis))
     return Markup('<div class="tiles decision-tiles">{}</div>').format(Markup().join(tiles))
-
-
-def _tile(label: str, value: str, unit: str, drawn: Markup, aside: str) -> Markup:
-    return Markup(
-        '<div class="tile"><span class="label">{}</span><span class="value num">{} <small>{}</small></span>{}'
-        '<span class="aside">{}</span></div>'
-    ).format(label, value, unit, drawn, aside)
 
 
 def _share_used(asked: int, total: int) -> str:
@@ -179,12 +179,12 @@ def _share_used(asked: int, total: int) -> str:
 
 def _spent(outcome: Mapping[str, Any], hypothesis: Hypothesis) -> Markup:
     if outcome.get("cost_usd") is None:
-        return _tile("Alpha", f"{hypothesis.alpha:.3g}", "", _NOTHING, "of the set's evidence budget")
+        return tile_markup("Alpha", f"{hypothesis.alpha:.3g}", "", _NOTHING, "of the set's evidence budget")
     calls = f"{outcome.get('paid_calls', 0):,} calls, {outcome.get('cached_calls', 0):,} from the cache"
     unpriced = outcome.get("unpriced_calls", 0)
     value = "unpriced" if unpriced and not outcome["cost_usd"] else dollars(outcome["cost_usd"])
     more = f", {unpriced:,} of unknown price" if unpriced else ""
-    return _tile("Cost of deciding", value, "", _NOTHING, calls + more)
+    return tile_markup("Cost of deciding", value, "", _NOTHING, calls + more)
 
 
 def _sentence(view: DecisionView) -> str:
@@ -194,7 +194,12 @@ def _sentence(view: DecisionView) -> str:
     if view.state == "done":
         return str(outcome.get("sentence", ""))
     asked, total = outcome.get("asked", 0), view.decision.hypothesis.items
-    return f"No verdict: it ended after {asked:,} of {total:,} questions."
+    why = {
+        "budget": "the budget stopped it after",
+        "interrupted": "it was interrupted, and the same command goes on, after",
+        "abandoned": "it was given up for another after",
+    }
+    return f"No verdict: {why.get(view.state, 'it ended after')} {asked:,} of {total:,} questions."
 
 
 def _actions(view: DecisionView) -> Markup:

@@ -20,6 +20,7 @@ from assay.decisions.evidence_budget import Spent, Standing
 from assay.decisions.hypothesis import Hypothesis
 from assay.decisions.register import Decision
 from assay.decisions.releases import Line, Release
+from assay.evals.systems.source import is_edited
 
 _NOTHING = Markup()
 _MOST_LINES = 30
@@ -156,7 +157,7 @@ def _release(line: Line, release: Release, *, is_live: bool) -> Markup:
     because = Markup('<p class="muted">{}</p>').format(one_line(line.because, 400)) if line.because else _NOTHING
     return Markup(
         '<li{}><div class="release-head">{}{}{}</div><div><b><bdi>{}</bdi></b></div>'
-        '<div class="faint num"><code>{}</code> {} {}</div>{}</li>'
+        '<div class="faint num"><code>{}</code> {} {}</div>{}{}</li>'
     ).format(
         Markup(' class="is-live"') if is_live else _NOTHING,
         live,
@@ -166,8 +167,20 @@ def _release(line: Line, release: Release, *, is_live: bool) -> Markup:
         release.id[:8],
         moment(line.at_ns),
         decided,
+        _code(release),
         because,
     )
+
+
+def _code(release: Release) -> Markup:
+    """Of a user's function, the digest of what was released, and whether it was edited since."""
+    served = release.served
+    if served.spec.get("kind") != "callable":
+        return _NOTHING
+    edited = (
+        Markup(' <span class="tag warn">edited since</span>') if is_edited(served.system, served.spec) else _NOTHING
+    )
+    return Markup('<div class="faint">code <code>{}</code>{}</div>').format(served.identity[:12], edited)
 
 
 def _line(line: Spent, standing: Standing, decisions: Mapping[str, Decision]) -> Markup:

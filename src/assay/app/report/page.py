@@ -81,7 +81,7 @@ def _cases(view: RunView, room: int) -> Iterator[bytes]:
         for tag in dict.fromkeys(case.case.tags):
             tags[tag] = tags.get(tag, 0) + 1
     # The filters come before the cards and name what the cards hold.
-    yield _bytes(filters_markup(shown, view.board.cases, tags, outcomes, full=full))
+    yield _bytes(filters_markup(shown, view.board.cases, tags, outcomes, full=full, kept=view.kept))
     yield from cards
     yield _bytes(Markup("</div></section></main><script>{}</script></body></html>\n").format(_script()))
 

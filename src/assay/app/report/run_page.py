@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from assay.app.report.addresses import case_url, run_url
-from assay.app.report.cases import most_common, options_markup, outcome_markup
+from assay.app.report.cases import kept_markup, most_common, options_markup, outcome_markup
 from assay.app.report.run_index import RunIndex, Selection
 from assay.app.report.shell import pager_markup
 from assay.app.report.text import one_line
@@ -25,8 +25,13 @@ def actions_markup(run: RunRecord) -> Markup:
     ).format(run_url(run.id), run.id[:8])
 
 
-def cases_markup(run: RunRecord, index: RunIndex, selection: Selection, chosen: Sequence[int]) -> Markup:
-    """The cases that fit, one page of them, with what they are filtered and ordered by."""
+def cases_markup(
+    run: RunRecord, index: RunIndex, selection: Selection, chosen: Sequence[int], *, kept: int = 0
+) -> Markup:
+    """The cases that fit, one page of them, with what they are filtered and ordered by.
+
+    `kept` counts those that are not listed because decisions are made on them.
+    """
     pages = max(1, -(-len(chosen) // PAGE_CASES))
     page = min(max(selection.page, 1), pages)
     first = (page - 1) * PAGE_CASES
@@ -46,12 +51,15 @@ def cases_markup(run: RunRecord, index: RunIndex, selection: Selection, chosen: 
         if chosen
         else Markup('<p class="empty">No case fits. <a href="{}#cases">Show all</a></p>').format(run_url(run.id))
     )
+    if kept == len(index.standings):
+        listed = _NOTHING
     said = counted(len(chosen), "case") if len(chosen) == len(index.standings) else _of(len(chosen), index)
     return Markup(
-        '<section class="panel cases" id="cases"><h2>Cases <span class="muted num">{}</span></h2>{}{}{}</section>'
+        '<section class="panel cases" id="cases"><h2>Cases <span class="muted num">{}</span></h2>{}{}{}{}</section>'
     ).format(
         said,
-        _filters(run, index, selection),
+        kept_markup(kept),
+        _NOTHING if kept == len(index.standings) else _filters(run, index, selection),
         listed,
         pager_markup(page, pages, lambda number: f"{run_url(run.id)}{selection.query(page=number)}#cases"),
     )

@@ -49,6 +49,7 @@ _PARTS = {
         _WEB / "bar.css",
         _HERE / "pages.css",
         _HERE / "decisions.css",
+        _HERE / "races.css",
     ),
     "pages.js": (_WEB / "bar.js", _HERE / "pages.js"),
     "favicon.svg": (_WEB / "favicon.svg",),

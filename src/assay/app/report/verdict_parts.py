@@ -107,6 +107,14 @@ def difference_markup(difference: Mapping[str, Any], *, reach: float) -> Markup:
     return difference_bar(*shown, reach=reach, verdict=side)
 
 
+def tile_markup(label: str, value: str, unit: str, drawn: Markup, aside: str) -> Markup:
+    """A figure with its name, its picture and what it is."""
+    return Markup(
+        '<div class="tile"><span class="label">{}</span><span class="value num">{} <small>{}</small></span>{}'
+        '<span class="aside">{}</span></div>'
+    ).format(label, value, unit, drawn, aside)
+
+
 def counts_markup(outcome: Mapping[str, Any]) -> Markup:
     """Won, tied and lost as one bar."""
     parts = [("won", outcome.get("wins", 0)), ("tied", outcome.get("ties", 0)), ("lost", outcome.get("losses", 0))]

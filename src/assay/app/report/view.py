@@ -1,6 +1,6 @@
 """What a report shows of a run: its record, its scoreboard, and the cases to look at first."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assay.errors import NotFound
@@ -41,12 +41,16 @@ class CaseView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run to be shown. `cases` come worst first and may be fewer than the run has; they are read once."""
+    """A run to be shown. `cases` come worst first and may be fewer than the run has; they are read once.
+
+    `kept` counts those left out because decisions are made on them.
+    """
 
     run: RunRecord
     board: Scoreboard
     cases: Iterable[CaseView]
     history: tuple[tuple[str, tuple[Point, ...]], ...] = ()
+    kept: int = 0
 
 
 def run_view(
@@ -56,14 +60,18 @@ def run_view(
     *,
     gold_of: Callable[[Case], tuple[Gold, ...]],
     most_cases: int = MOST_CASES,
+    hidden: Collection[str] = (),
     history: tuple[tuple[str, tuple[Point, ...]], ...] = (),
 ) -> RunView:
-    """The view of a run on `cases`, its set in order. Reads the results once, and those of the shown cases again."""
+    """The view of a run on `cases`, its set in order. Reads the results once, and those of the shown cases again.
+
+    Cases whose id is `hidden` count on the board and are not shown one by one.
+    """
     columns = Columns(rows_of(runs.results(run.id), cases))
-    ordinals = worst_first(columns)[:most_cases]
-    return RunView(
-        run, scoreboard(columns, metrics=run.shown), _case_views(runs, run, cases, ordinals, gold_of), history
-    )
+    board, ordered = scoreboard(columns, metrics=run.shown), worst_first(columns)
+    shown = [ordinal for ordinal in ordered if cases[ordinal].id not in hidden]
+    views = _case_views(runs, run, cases, shown[:most_cases], gold_of)
+    return RunView(run, board, views, history, kept=len(ordered) - len(shown))
 
 
 def _case_views(

@@ -10,7 +10,7 @@ from assay.app.web import icons
 from assay.app.web.figures import count
 from assay.app.web.place import View
 
-Section = View | Literal["runs", "cases", "decisions"]
+Section = View | Literal["runs", "cases", "decisions", "races"]
 """Where one is: a view of the page, or one of the evaluation pages, which are documents of their own."""
 
 _GO = Markup("data-go")
@@ -20,6 +20,7 @@ _LINKS: tuple[tuple[Section, str, str, Markup], ...] = (
     ("runs", "/runs", "Runs", Markup()),
     ("cases", "/cases", "Cases", Markup()),
     ("decisions", "/decisions", "Decisions", Markup()),
+    ("races", "/races", "Races", Markup()),
     ("settings", "/settings", "Settings", _GO),
 )
 

@@ -7,14 +7,12 @@ Proved by `tests/unit/evals/test_systems_callables.py`.
 
 import asyncio
 import contextvars
-import hashlib
 import inspect
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from assay.errors import AssayError, BadSetting, Garbled, TimedOut, Upstream
@@ -23,6 +21,7 @@ from assay.evals.systems.arguments import arguments_for, hints_of
 from assay.evals.systems.blame import told
 from assay.evals.systems.charge import charge
 from assay.evals.systems.replies import is_answer, output_of
+from assay.evals.systems.source import source_of
 from assay.evals.systems.spec import Common, Returns
 from assay.evals.systems.subject import subject_of
 from assay.evals.systems.turns import Turns
@@ -54,7 +53,7 @@ class CallableSystem:
     ) -> None:
         options = options or Common()
         self._who = options.name or name or _name_of(target)
-        source = _source_digest(target)
+        source = source_of(target)
         built = inspect.isclass(target)
         given = arguments_for(target, settings or {}, who=self._who, question=not built)
         self._positional, self._named = given.positional, given.named
@@ -72,7 +71,7 @@ class CallableSystem:
         self.expected_calls = (1.0, 1.0)
         self.expected_cost_usd = None if cost is None else (cost, cost)
         self.name = _with_settings(self._who, {key: given.effective.get(key) for key in settings or {}})
-        self.spec: Mapping[str, Any] = {
+        self.spec: dict[str, Any] = {
             "kind": "callable",
             "target": name or self._who,
             "settings": dict(given.effective),
@@ -80,7 +79,9 @@ class CallableSystem:
         }
         named = {"target": name or self._who, "settings": self.spec["settings"], "version": options.version}
         self.subject = subject_of({"callable": named}) if options.version else None
-        self.identity = subject_of({"callable": named, "source": source})
+        if source:
+            self.spec["source"] = source
+        self.identity = subject_of({"callable": named, "source": source.get("sha256", "")})
 
     async def __call__(self, question: str) -> Output:
         """One output. Raises Upstream for a crash, TimedOut, Garbled for what cannot be read."""
@@ -208,14 +209,6 @@ def _declared(target: Callable[..., Any]) -> Returns | None:
     if annotation is str:
         return "answers"
     return "passages" if get_origin(annotation) in (list, tuple, Sequence) or annotation in (list, tuple) else None
-
-
-def _source_digest(target: Callable[..., Any]) -> str:
-    """SHA-256 of the file that defines the target; empty where there is none (a notebook, a C function)."""
-    with suppress(TypeError, OSError):
-        if file := inspect.getsourcefile(inspect.unwrap(target)):
-            return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return ""
 
 
 def _with_settings(name: str, given: Mapping[str, Any]) -> str:

@@ -120,11 +120,16 @@ class Endpoint:
         target = call.url.join(URL(response.headers.get("Location", "")))
         there = self._hidden(str(target.with_query(None)))
         if target.origin() != call.url.origin():
-            raise Refused(f"{server} redirects to {there}.", hint="Set url to where the system really is.")
+            raise Refused(
+                f"{server} redirects to {there}.",
+                hint="Set url to where the system really is.",
+                status=response.status,
+            )
         if call.method != "GET" and response.status not in (307, 308):
             raise Refused(
                 f"{server} redirects to {there} with HTTP {response.status}, which drops the question.",
                 hint="Set url to that address.",
+                status=response.status,
             )
         return Call(call.method, target, call.headers, call.body)
 

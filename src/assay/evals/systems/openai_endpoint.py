@@ -69,6 +69,11 @@ class OpenAISystem:
         self.expected_calls = (1.0, 1.0)
         self.expected_cost_usd = self._expected()
 
+    @property
+    def url(self) -> URL:
+        """The base of what is called."""
+        return self._url
+
     async def __call__(self, question: str) -> Output:
         """One output. Raises Upstream errors."""
         async with self._turns:

@@ -62,6 +62,11 @@ class HttpSystem:
         self.identity = subject_of({"http": self.spec})
         self.subject = self.identity if spec.version else None
 
+    @property
+    def url(self) -> URL:
+        """Where it is asked, for a question like any other."""
+        return self._asked("question").url
+
     async def __call__(self, question: str) -> Output:
         """One output. Raises Upstream errors."""
         async with self._turns:
