@@ -133,7 +133,8 @@ def main() -> None:
     if not _DATA.is_dir():
         parser.exit(0, f"skipped: there is no {_DATA}; set ASSAY_DATA\n")
     every: list[dict[str, Any]] = []
-    gains, claims = [], []
+    gains: list[list[str]] = []
+    claims: list[list[str]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in (asked.only,) if asked.only else COLLECTIONS:
             path = (asked.matrices or Path(scratch)) / f"{name}.csv"

@@ -2,11 +2,12 @@
 
     python benchmarks/race/retrieval.py [--home FOLDER] [--sample 5] [--checked 20]
 
-Every design is fused otherwise: the modes, dense weights, candidates and both ways of fusion with their constant. The
-separate runs are a sample, in this process and on a store that is ingested already, so that neither the start of Python
-nor the loading of the embedder counts against them; 300 runs are extrapolated from the sample's mean. Beside it, the
-least a run could do: one mode searched and scored, nothing timed. `--home` keeps the store for the next time; where it
-is not there the ingestion is timed, and counted once for the batch and 300 times for the runs.
+All but two are fused, of many dense weights, candidates, both ways of fusion and constants. The separate runs are a
+sample, in this process and on a store that is ingested already, so that neither the start of Python nor the loading of
+the embedder counts against them; 300 are extrapolated from their mean. Beside them, the least a run could do: one mode
+searched and scored, nothing timed. Ingestion is timed on the first documents, and counted once for the batch and 300
+times for the runs. Times of CPUs are given because they tell more than wall time on a machine with other work.
+`--home` keeps the store for the next time.
 
 Exits 1 where a figure of a checked design differs by 1e-9 or more.
 """
@@ -15,15 +16,21 @@ import argparse
 import asyncio
 import os
 import random
-import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Mapping
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.documents.settings import DocumentSettings
-from assay.index.beir import METRICS, Beir, bench_retrieval, load_beir, score
+from assay.index.beir import DEPTH, METRICS, Beir, bench_retrieval, load_beir, score
 from assay.index.bench_designs import Design, DesignResult, bench_designs
+from assay.index.ingest import ingest_documents
 from assay.index.retriever import HybridRetriever, SearchIndex
 from assay.index.settings import IndexSettings
 from assay.index.store import Store
@@ -31,9 +38,13 @@ from assay.ledger.database import open_database, sqlite_url
 from assay.models import catalogue
 from assay.models.embedder import Embedder
 from assay.models.settings import ModelSettings
+from assay.stats.interval import Interval
 
 _DATA = Path(os.environ.get("ASSAY_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 _DOCUMENTS = DocumentSettings()
+_INGESTED = 500
+Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 def designs() -> list[IndexSettings]:
@@ -55,12 +66,13 @@ def designs() -> list[IndexSettings]:
 async def separate(collection: Beir, settings: IndexSettings, home: Path, embedder: Embedder) -> dict[str, float]:
     """The figures of one run of `bench retrieval`, in the design's mode, intervals too."""
     bench = await bench_retrieval(collection, home=home, embedder=embedder, documents=_DOCUMENTS, settings=settings)
-    found = bench.modes[settings.mode].metrics
-    return {f"{name} {end}": getattr(found[name], end) for name in METRICS for end in ("value", "low", "high")}
+    return figures(bench.modes[settings.mode].metrics)
 
 
-async def least(collection: Beir, settings: IndexSettings, home: Path, embedder: Embedder, depth: int) -> None:
-    """A search of every query in one mode, and the metrics."""
+async def least(
+    collection: Beir, settings: IndexSettings, home: Path, embedder: Embedder, depth: int
+) -> dict[str, float]:
+    """The same by the retriever and `score` alone, as `bench_retrieval` calls them: one mode, nothing else."""
     database = open_database(sqlite_url(home / "assay.db"))
     digest, dimensions = embedder.digest, embedder.dimensions
     index = SearchIndex(Store(database), home / "index", digest=digest, dimensions=dimensions).open()
@@ -69,74 +81,91 @@ async def least(collection: Beir, settings: IndexSettings, home: Path, embedder:
     run = {}
     for query, text in collection.queries.items():
         hits = await retriever.search(text, k=depth)
-        run[query] = list(dict.fromkeys(hit.source for hit in hits))[:100]
-    score(collection.qrels, run)
+        run[query] = list(dict.fromkeys(hit.source for hit in hits))[:DEPTH]
+    found = score(collection.qrels, run)
     database.close()
+    return figures(found)
 
 
-def figures(result: DesignResult) -> dict[str, float]:
-    """As `separate` has them."""
-    return {f"{name} {end}": getattr(result.metrics[name], end) for name in METRICS for end in ("value", "low", "high")}
+def figures(metrics: Mapping[str, Interval]) -> dict[str, float]:
+    """Every metric and its limits."""
+    return {f"{name} {end}": getattr(metrics[name], end) for name in METRICS for end in ("value", "low", "high")}
+
+
+async def ingested(collection: Beir, embedder: Embedder) -> int:
+    """Ingest the first documents into a store of their own; how many documents there are."""
+    with tempfile.TemporaryDirectory() as scratch:
+        database = open_database(sqlite_url(Path(scratch) / "assay.db"))
+        some = islice(collection.documents(), _INGESTED)
+        await ingest_documents(some, store=Store(database), embedder=embedder, settings=_DOCUMENTS)
+        database.close()
+    return sum(1 for _ in collection.documents())
+
+
+async def timed(work: Awaitable[T]) -> tuple[Floats, T]:
+    """Seconds of wall time and of this process's CPUs, and what came of it."""
+    before = np.array([time.perf_counter(), time.process_time()])
+    found = await work
+    return np.array([time.perf_counter(), time.process_time()]) - before, found
 
 
 async def measure(folder: Path, home: Path, *, sample: int, checked: int) -> bool:
+    """Print the tables; whether all figures agree."""
     collection, embedder, every = load_beir(folder), catalogue.embedder(ModelSettings()), designs()
-    cut = home / Design(_DOCUMENTS).cut
-    ingest_seconds = None
-    if not (cut / "assay.db").exists():
-        started = time.perf_counter()
-        await bench_designs(collection, [Design(_DOCUMENTS, every[0])], home=home, embedder=embedder)
-        ingest_seconds = time.perf_counter() - started
-        print(f"ingestion (with one lexical pass): {ingest_seconds:,.1f} s", flush=True)
-    await bench_designs(collection, [Design(_DOCUMENTS, every[0])], home=home, embedder=embedder)  # warm
-    started = time.perf_counter()
-    bench = await bench_designs(collection, [Design(_DOCUMENTS, each) for each in every], home=home, embedder=embedder)
-    batch = time.perf_counter() - started
-    print(f"batch of {len(every)}: {batch:,.1f} s", flush=True)
+    wanted = [Design(_DOCUMENTS, each) for each in every]
+    cut = home / wanted[0].cut
+    ingest, total = await timed(ingested(collection, embedder))
+    ingest *= total / _INGESTED
+    await bench_designs(collection, wanted[:1], home=home, embedder=embedder)  # makes the store, where it is not there
+    first, bench = await timed(bench_designs(collection, wanted, home=home, embedder=embedder))
+    print(f"batch of {len(every)}: {first[0]:,.1f} s", flush=True)
 
-    picked = random.Random(0).sample(range(2, len(every)), max(sample, checked) - 2)
-    times, leasts, worst = [], [], 0.0
-    depth = 100 * max(1, -(-bench.results[0].passages // bench.documents))
-    for number, place in enumerate([0, 1, *picked]):
-        started = time.perf_counter()
-        alone = await separate(collection, every[place], cut, embedder)
-        times.append(time.perf_counter() - started)
-        together = figures(bench.results[place])
-        worst = max(worst, *(abs(together[name] - alone[name]) for name in alone))
+    picked = [0, 1, *random.Random(0).sample(range(2, len(every)), checked - 2)]
+    random.Random(1).shuffle(picked)
+    runs, leasts, worst = [], [], 0.0
+    depth = DEPTH * max(1, -(-bench.results[0].passages // bench.documents))
+    for number, place in enumerate(picked):
+        seconds, alone = await timed(least(collection, every[place], cut, embedder, depth))
+        leasts.append(seconds)
+        worst = max(worst, difference(bench.results[place], alone))
         if number < sample:
-            started = time.perf_counter()
-            await least(collection, every[place], cut, embedder, depth)
-            leasts.append(time.perf_counter() - started)
-        print(f"  {number + 1}: run {times[-1]:,.1f} s, largest difference so far {worst:.1e}", flush=True)
-    again = time.perf_counter()
-    await bench_designs(collection, [Design(_DOCUMENTS, each) for each in every], home=home, embedder=embedder)
-    again = time.perf_counter() - again
+            seconds, alone = await timed(separate(collection, every[place], cut, embedder))
+            runs.append(seconds)
+            worst = max(worst, difference(bench.results[place], alone))
+        print(f"  {number + 1} of {len(picked)}: largest difference so far {worst:.1e}", flush=True)
+    second, _ = await timed(bench_designs(collection, wanted, home=home, embedder=embedder))
+    await embedder.aclose()
 
-    run, leanest, both = statistics.mean(times), statistics.mean(leasts), (batch + again) / 2
+    batch, run, leanest = (first + second) / 2, np.mean(runs, axis=0), np.mean(leasts, axis=0)
+    many = len(every)
     print(
         f"\n{collection.name}: {bench.documents:,} documents, {bench.results[0].passages:,} passages, "
-        f"{len(bench.queries):,} queries, {len(every)} designs\n"
+        f"{len(bench.queries):,} queries; {many} designs; seconds of wall time (of CPUs)\n"
     )
-    print("| what | seconds | batch is 1 in |")
-    print("|---|---|---|")
-    print(f"| batch, before and after the runs | {batch:,.1f}, {again:,.1f} | |")
+    print("| what | each | 300 | batch | batch is 1 in |\n|---|---|---|---|---|")
+    for what, each, once in (
+        (f"runs of `bench retrieval`, store ingested ({len(runs)} were run)", run, batch),
+        (f"only search and score, one mode ({len(leasts)} were run)", leanest, batch),
+        (f"runs with ingestion (by {_INGESTED} documents of {total:,})", ingest + run, ingest + batch),
+    ):
+        print(f"| {what} | {both(each)} | {both(many * each)} | {both(once)} | {both(many * each / once)} |")
     print(
-        f"| 300 runs of `bench retrieval`, store ingested: extrapolated from {len(times)} of {run:,.1f} s "
-        f"({min(times):,.1f}-{max(times):,.1f}) | {300 * run:,.0f} | {300 * run / both:,.0f} |"
+        f"\nbatch: {both(first)} before the runs, {both(second)} after. Largest difference of a metric or a limit of "
+        f"its interval: {worst:.1e}, over {len(runs)} runs and {len(leasts)} designs searched one by one"
     )
-    print(
-        f"| 300 times one mode searched and scored, no ingest check, nothing timed: extrapolated from {len(leasts)} of "
-        f"{leanest:,.1f} s | {300 * leanest:,.0f} | {300 * leanest / both:,.0f} |"
-    )
-    if ingest_seconds is not None:
-        whole = 300 * (ingest_seconds + run) / (ingest_seconds + both)
-        print(
-            f"| with ingestion, once for the batch and for each run ({ingest_seconds:,.0f} s) | "
-            f"{300 * (ingest_seconds + run):,.0f} | {whole:,.0f} |"
-        )
-    print(f"\nlargest difference of any metric or limit over {len(times)} designs: {worst:.1e}")
-    await embedder.aclose()
     return worst < 1e-9
+
+
+def difference(result: DesignResult, alone: Mapping[str, float]) -> float:
+    """The largest of any figure."""
+    together = figures(result.metrics)
+    return max(abs(together[name] - alone[name]) for name in alone)
+
+
+def both(seconds: Floats) -> str:
+    """Wall time (CPU time)."""
+    wall, cpu = (f"{value:,.1f}" if value < 100 else f"{value:,.0f}" for value in seconds)
+    return f"{wall} ({cpu})"
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 CASES = 500
-BOT = '''
+BOT = """
 import hashlib, os, time
 
 GAINS = {"style": {"plain": 0.0, "kind": 0.12, "terse": -0.15}, "depth": {1: -0.1, 2: 0.0, 4: 0.1, 8: -0.1}}
@@ -33,7 +33,7 @@ def answer(question, style: str = "plain", depth: int = 2, polite: bool = False)
     luck = 0.8 * _draw(question, "all") + 0.2 * _draw(question, f"{style}{depth}{polite}")
     right = luck < 0.5 + GAINS["style"][style] + GAINS["depth"][depth]
     return question.replace("What is ", "").rstrip("?") if right else "no idea"
-'''
+"""
 SPACE = """
 [system]
 target = "bot.py:answer"
@@ -99,7 +99,8 @@ def test_the_best_is_found_for_a_part_of_the_calls_confirmed_and_released(home: 
     decision = assay(home, "decisions", "show", found["confirmation"]["decision_id"][:8], "--json")
     assert decision["verdict"] == "PROMOTE"
     released = assay(home, "promote", found["confirmation"]["decision_id"][:8], "--json")
-    assert released["decision_id"] == found["confirmation"]["decision_id"]
+    assert released["release"]["decision_id"] == found["confirmation"]["decision_id"]
+    assert not released["release"]["without_evidence"]
 
     before = paid.read_text()
     again = assay(home, *RACE, "--json", PAID_LOG=str(paid))
@@ -135,7 +136,8 @@ def test_a_race_that_was_killed_goes_on_and_pays_nothing_twice(home: Path, tmp_p
     found = assay(home, *RACE, "--json", PAID_LOG=str(paid))
     assert found["race_id"] == stopped["race_id"]
     assert found["status"] == "done"
-    asked = Counter(paid.read_text().splitlines())
+    # The incumbent answers as one of the designs does, which the function's own defaults hide.
+    asked = Counter(line for line in paid.read_text().splitlines() if not line.startswith("plain 2 False"))
     # What was in flight at the kill, and the questions that show that answers are texts, may be asked again.
     assert sum(asked.values()) - len(asked) <= 16
 

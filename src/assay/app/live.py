@@ -28,6 +28,7 @@ from assay.app.service import (
     SettingInForce,
 )
 from assay.app.settings import SettingsInForce
+from assay.app.shelf import wants_recut
 from assay.app.wiring import Workspace
 from assay.decisions.releases import Release, Releases
 from assay.errors import AssayError
@@ -165,8 +166,8 @@ class Live:
     async def ingest(self, paths: Sequence[Path]) -> IngestReport:
         """Ingest files and folders under the release that serves when it begins."""
         with self._current.request() as current:
-            # Ingested as the settings say; a recut that serves follows.
-            workspace = self._workspace if current.is_recut else current
+            # Ingested as the settings say; a recut that serves, or is going to, follows.
+            workspace = self._workspace if await _recuts(current) else current
             self._ingesting = workspace
             try:
                 return await workspace.ingest(paths)
@@ -279,7 +280,9 @@ class Live:
     def _made(self, in_force: SettingsInForce, release: Release | None) -> _Variant:
         shell = self._workspace
         models = self._pool.take(in_force)
-        return _Variant(Workspace(shell.home, in_force, shell.database, shell.recorder, models=models), release)
+        # One shelf for all variants: a cut that serves again is there already, and the shell closes them all.
+        made = Workspace(shell.home, in_force, shell.database, shell.recorder, models=models, shelf=shell.shelf)
+        return _Variant(made, release)
 
     async def _say_what_serves(self) -> None:
         release = self._current.release
@@ -328,6 +331,12 @@ class _Pool:
             with suppress(AssayError):
                 await models.aclose()
         self._held.clear()
+
+
+async def _recuts(workspace: Workspace) -> bool:
+    """Whether it searches passages cut anew for it, or will from its first question on."""
+    embedder = await workspace.embedder()
+    return workspace.is_recut or await asyncio.to_thread(wants_recut, workspace.in_force, workspace.store, embedder)
 
 
 def _id(release: Release | None) -> str:

@@ -4,9 +4,12 @@ Invariant: two designs are one arm where nothing that can change an answer diffe
 `tests/unit/app/test_race_arms.py`.
 """
 
+import inspect
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from assay.answers.ask import writes
@@ -15,7 +18,9 @@ from assay.app.loading import roles_in_use
 from assay.app.settings import Settings, SettingsInForce
 from assay.decisions.race.space import Arm, Check, LeftOut, Space, settled
 from assay.decisions.served import ROOMS, released
-from assay.errors import BadInput, BadSetting
+from assay.errors import BadInput, BadSetting, NotFound
+from assay.evals.systems.arguments import arguments_for
+from assay.evals.systems.parse import import_target
 
 _CUT = ("documents.cut", "documents.size", "documents.overlap")
 _OVERLAPPING = ("tokens", "sentences")
@@ -172,13 +177,44 @@ def _check_of_own(space: Space, base: SettingsInForce) -> Check:
 
 
 def _check_of_system(target: str) -> Check:
-    return lambda levels: _text([target, dict(levels)])
+    return lambda levels: _text(_effective(target, levels))
+
+
+def _effective(target: str, settings: Mapping[str, Any]) -> list[Any]:
+    """A user's system by its target and settings: of a function with its defaults, so that saying one changes nothing.
+
+    Raises BadSetting for a setting that the function does not have.
+    """
+    if ":" not in target or "://" in target or target.lower().endswith(".toml"):
+        return [target, dict(settings)]
+    try:
+        function = import_target(target, folder=Path.cwd())
+    except NotFound:
+        return [target, dict(settings)]  # whoever opens it says what is wrong
+    if inspect.isclass(function):
+        return [target, dict(settings)]
+    return [target, dict(arguments_for(function, settings, who=target, question=True).effective)]
 
 
 def _meaning_of(contender: Contender, base: SettingsInForce) -> str:
     if contender.system is None:
         return _text(meaning(contender.in_force(base).settings))
-    return _text([contender.system, dict(contender.system_settings)])
+    return _text(_named(contender))
+
+
+def _named(contender: Contender) -> list[Any]:
+    """The user's system of a contender, a function in a file by its own target."""
+    assert contender.system is not None
+    if not contender.system.lower().endswith(".toml"):
+        return _effective(contender.system, contender.system_settings)
+    try:
+        table = tomllib.loads(Path(contender.system).read_text(encoding="utf-8-sig")).get("system", {})
+    except (OSError, ValueError):
+        return [contender.system, dict(contender.system_settings)]  # whoever opens it says what is wrong
+    plain = set(table) <= {"kind", "target", "settings"} and table.get("kind") == "callable"
+    if not plain or not isinstance(table.get("target"), str):
+        return [contender.system, dict(contender.system_settings)]
+    return _effective(table["target"], {**table.get("settings", {}), **contender.system_settings})
 
 
 def _entry(space: Space, base: SettingsInForce, arm: Arm) -> Entry:
@@ -194,7 +230,7 @@ def _entry(space: Space, base: SettingsInForce, arm: Arm) -> Entry:
 def _level(incumbent: Contender, base: SettingsInForce, factor: str) -> Any:
     """The incumbent's own level of a factor; None where it has none."""
     if incumbent.system is not None:
-        return incumbent.system_settings.get(factor)
+        return _named(incumbent)[1].get(factor)
     values = {key: value for key, value, _origin, _description in incumbent.in_force(base).rows()}
     return values.get(factor)
 

@@ -3,6 +3,7 @@
 Invariant: race and confirmation together ask no more than was given. Proved by `tests/unit/app/test_race_budget.py`.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from assay.app.race_heats import Runner
 from assay.app.trying import FEWEST_ITEMS
 from assay.errors import BadInput
 
-CONFIRM_SHARE = 0.4
+CONFIRM_SHARE = 0.3
 """The most of the calls that is kept for the confirmation: what the race finds is worth nothing unconfirmed."""
 
 _JUDGED_TOKENS = (300, 4_000)
@@ -46,18 +47,16 @@ def budgeted(
     """
     arms = len(runners)
     grid = arms * (dev + confirm)
-    total = min(grid + 2 * confirm, calls if calls is not None else math.floor(share * grid))
+    total = calls if calls is not None else math.floor(share * grid)
     prices = [price for runner in runners if (price := price_of(runner)) is not None]
     dearest = max((high for _low, high in prices), default=0.0)
     if usd is not None and dearest > 0:
         total = min(total, math.floor(usd / dearest))
-    total -= used
-    # At least one question to every design, and enough to confirm anything at all.
-    kept = min(2 * confirm, max(math.floor(CONFIRM_SHARE * total), 2 * FEWEST_ITEMS))
+    total = min(total - used, grid + 2 * confirm)
+    kept = _kept(total, confirm)
     race = min(total - kept, arms * dev)
     if race < arms:
-        share_kept = math.ceil(arms / (1 - CONFIRM_SHARE)) - arms
-        least = used + arms + min(2 * confirm, max(share_kept, 2 * FEWEST_ITEMS))
+        least = used + next(total for total in itertools.count(arms) if total - _kept(total, confirm) >= arms)
         needed = f"{least:,} calls" + (f", which is ${_dollars(least, dearest)}" if usd is not None and dearest else "")
         raise BadInput(
             f"A budget of {max(total, 0):,} calls is too small for one round of {arms:,} designs and a confirmation.",
@@ -68,13 +67,17 @@ def budgeted(
     return Budgeted(race, kept, ((race + kept) * low, (race + kept) * dearest) if known else None, used)
 
 
+def _kept(total: int, confirm: int) -> int:
+    """The calls of `total` that are for the confirmation: enough to confirm anything at all."""
+    return min(2 * confirm, max(math.floor(CONFIRM_SHARE * total), 2 * FEWEST_ITEMS))
+
+
 def _dollars(calls: int, dearest: float) -> str:
-    """The smallest round sum that so many calls at this price surely stay within: cents, or as fine as it takes."""
-    digits = max(2, 1 - math.floor(math.log10(dearest)))
-    cents = math.ceil(calls * dearest * 10**digits)
-    while math.floor(float(f"{cents / 10**digits:.{digits}f}") / dearest) < calls:
+    """Dollars and cents that are enough for so many calls, however they are rounded."""
+    cents = math.ceil(100 * calls * dearest)
+    while math.floor(cents / 100 / dearest) < calls:
         cents += 1
-    return f"{cents / 10**digits:.{digits}f}"
+    return f"{cents / 100:.2f}"
 
 
 def price_of(runner: Runner) -> tuple[float, float] | None:

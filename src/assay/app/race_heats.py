@@ -19,6 +19,7 @@ from assay.app.foreign import Located, settled
 from assay.app.measuring import Chosen, Measuring
 from assay.app.race_arms import Entry
 from assay.app.settings import SettingsInForce
+from assay.app.wiring import Workspace
 from assay.decisions.race.halving import Round
 from assay.errors import AssayError, Conflict, LimitReached, Upstream
 from assay.evals.engine import most_nano
@@ -26,6 +27,7 @@ from assay.evals.result import Result
 from assay.evals.runs import RunRecord
 from assay.evals.systems.parse import OwnSettings, parse_system
 from assay.evals.systems.probe import FEWEST_ASKED
+from assay.models.settings import ModelSettings
 
 _OUTAGE = 0.5
 """The share of a round that failed from which it is the judge or the provider that failed, not the answers."""
@@ -192,6 +194,7 @@ async def heats(
     async with AsyncExitStack() as stack:
         shared: dict[str, Evaluation] = {}
         runners: list[Runner] = []
+        hosts: dict[ModelSettings, Workspace] = {}
         failure: AssayError | None = None
         corpus = await asyncio.to_thread(StoredCorpus, measuring.workspace.store)
         for entry in entries:
@@ -211,7 +214,8 @@ async def heats(
                     )
                     ready = replace(shared[kind], run_id=None)
                 else:
-                    ready = await _another(measuring, shared[kind], entry, corpus, stack, may_ask=budget_usd is None)
+                    may_ask = budget_usd is None
+                    ready = await _another(measuring, shared[kind], entry, corpus, stack, hosts, may_ask=may_ask)
             except AssayError as error:
                 if entry.is_incumbent:
                     raise
@@ -234,13 +238,20 @@ async def _another(
     entry: Entry,
     corpus: StoredCorpus,
     stack: AsyncExitStack,
+    hosts: dict[ModelSettings, Workspace],
     *,
     may_ask: bool,
 ) -> Evaluation:
-    """The evaluation of another arm: its own system, everything else that of the first."""
+    """The evaluation of another arm: its own system, everything else that of the first.
+
+    `hosts` are arms by the settings of their models: the next one of the same has theirs, loaded once.
+    """
     assert first.behind is not None
     if entry.contender.system is None:
-        variant = await stack.enter_async_context(measuring.workspace.variant(unretried(entry.in_force)))
+        in_force = unretried(entry.in_force)
+        host = hosts.get(in_force.settings.models, measuring.workspace)
+        variant = await stack.enter_async_context(host.variant(in_force))
+        hosts.setdefault(in_force.settings.models, variant)
         system = await own_system(measuring, variant, first.behind)
         return replace(first, system=system, run_id=None, settings=_evaluated(first, entry))
     found = parse_system(entry.contender.system, settings=dict(entry.contender.system_settings) or None)

@@ -24,6 +24,8 @@ from assay.errors import BadInput, BadSetting, LimitReached
 from assay.models import catalogue
 from assay.models.chat import ChatModel
 
+_WEAK = " The embedded model wrote them, which is too weak for that: name a stronger one in [prompts] model."
+
 MINIBATCH = 16
 """Dev questions answered under a prompt to see where it fails."""
 
@@ -89,19 +91,19 @@ async def prompted(
             failures=wanted.failures,
             task=task_for(wanted.key),
         )
-    await asyncio.to_thread(kept, measuring.prompt_store(), found.finalists, key=wanted.key)
+    await asyncio.to_thread(kept, measuring.prompt_store(), found.lineage, key=wanted.key)
     calls = planned_calls(minibatch=len(some), generations=wanted.generations, per_generation=wanted.variants).answers
-    return _raced(space, wanted, start, found, calls)
+    return _raced(space, wanted, start, found, calls, is_weak=model.provider == "embedded")
 
 
-def _raced(space: Space, wanted: PromptSearch, start: str, found: Evolution, calls: int) -> Prompted:
+def _raced(space: Space, wanted: PromptSearch, start: str, found: Evolution, calls: int, *, is_weak: bool) -> Prompted:
     levels = [start, *(variant.text for variant in found.finalists)]
     widened = space.with_levels(wanted.key, levels)
     return Prompted(
         replace(widened, prompts=None),
         [variant.as_json() for variant in found.lineage],
         calls,
-        f"Prompts: {found.proposals.sentence}",
+        f"Prompts: {found.proposals.sentence}{_WEAK if is_weak else ''}",
     )
 
 

@@ -9,13 +9,13 @@ Proved by `tests/unit/app/test_race_prune.py`.
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from assay.app.behind import unretried
+from assay.app.loading import roles_in_use
 from assay.app.measuring import Measuring
 from assay.app.race_arms import Entry
 from assay.app.race_heats import Heats
@@ -64,7 +64,7 @@ async def pruned(measuring: Measuring, entries: Sequence[Entry], opened: Heats, 
     scored = [
         entry
         for entry in entries
-        if entry.contender.system is None and entry.arm.number in able and not entry.in_force.settings.index.rerank
+        if entry.contender.system is None and entry.arm.number in able and not _reranks(entry)
     ]
     if ready is None or len({_ranking(entry) for entry in scored}) < _FEWEST_SEARCHES:
         return None
@@ -74,20 +74,21 @@ async def pruned(measuring: Measuring, entries: Sequence[Entry], opened: Heats, 
     depth = min(_LONGEST_RANKING, *(entry.in_force.settings.index.k for entry in scored))
     metric, started = f"ndcg@{depth}", time.monotonic()
     means: dict[int, float] = {}
-    async with AsyncExitStack() as stack:
-        for searched in dict.fromkeys(_index_of(entry) for entry in scored):
-            some = [entry for entry in scored if _index_of(entry) == searched]
-            variant = await stack.enter_async_context(measuring.workspace.variant(unretried(some[0].in_force)))
+    golds = [ready.gold[case.id] for case in cases]
+    for searched in dict.fromkeys(_index_of(entry) for entry in scored):
+        some = [entry for entry in scored if _index_of(entry) == searched]
+        designs: dict[IndexSettings, list[int]] = {}
+        for entry in some:
+            # A rerank that nobody does is none.
+            design = entry.in_force.settings.index.model_copy(update={"rerank": 0})
+            designs.setdefault(design, []).append(entry.arm.number)
+        async with measuring.workspace.variant(unretried(some[0].in_force)) as variant:
             assert ready.behind is not None
             embedder = ready.behind.embedder(await variant.embedder())
-            designs: dict[IndexSettings, list[int]] = {}
-            for entry in some:
-                designs.setdefault(entry.in_force.settings.index, []).append(entry.arm.number)
-            golds = [ready.gold[case.id] for case in cases]
             index = await variant.search_index()
             found = await design_scores(index, embedder, cases, golds, list(designs), metric=metric)
-            for numbers, row in zip(designs.values(), found, strict=True):
-                means.update(dict.fromkeys(numbers, float(np.nanmean(row))))
+        for numbers, row in zip(designs.values(), found, strict=True):
+            means.update(dict.fromkeys(numbers, float(np.nanmean(row))))
     kept, cut_at = _best_third(means, {entry.arm.number: _ranking(entry) for entry in scored})
     unscored = [entry.arm.number for entry in entries if entry.arm.number not in means]
     seconds = time.monotonic() - started
@@ -100,6 +101,10 @@ def _best_third(means: Mapping[int, float], rankings: Mapping[int, str]) -> tupl
     ordered = sorted(best.values(), reverse=True)
     cut = ordered[math.ceil(len(ordered) / 3) - 1]
     return [number for number, mean in means.items() if mean >= cut - _HAIR], cut
+
+
+def _reranks(entry: Entry) -> bool:
+    return "reranker" in roles_in_use(entry.in_force.settings)
 
 
 def _index_of(entry: Entry) -> tuple[str, str]:

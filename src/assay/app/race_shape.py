@@ -23,7 +23,8 @@ def arms_shape(
         runner, entry = runners[standing.arm], field.entries[standing.arm]
         latency = runner.latency_ms()
         cost = runner.cost_usd()
-        worth = None if standing.score is None else utility(standing.score, cost, latency and latency[1], tradeoff)
+        figures = _figures(standing)
+        score = figures["score"]
         rows.append(
             {
                 "number": standing.arm,
@@ -32,11 +33,11 @@ def arms_shape(
                 "is_in": standing.is_in,
                 "out_round": standing.out_round,
                 "why": runner.problem or standing.why,
-                **_figures(standing),
+                **figures,
                 "cost_usd": cost,
                 "latency_ms": latency[0] if latency else None,
                 "p95_ms": latency[1] if latency else None,
-                "utility": worth,
+                "utility": None if score is None else utility(score, cost, latency and latency[1], tradeoff),
                 "on_frontier": False,
                 "retrieval": retrieval.get(standing.arm),
             }
@@ -47,14 +48,17 @@ def arms_shape(
 
 
 def _figures(standing: Standing) -> dict[str, Any]:
+    # The model predicts a score for an arm that always failed too; nobody has seen it score.
+    is_seen = standing.n > standing.failed or standing.unknown > 0
+    score = (standing.score, standing.score_low, standing.score_high) if is_seen else (None, None, None)
     return {
         "n": standing.n,
         "mean": standing.mean,
         "low": standing.low,
         "high": standing.high,
-        "score": standing.score,
-        "score_low": standing.score_low,
-        "score_high": standing.score_high,
+        "score": score[0],
+        "score_low": score[1],
+        "score_high": score[2],
         "failed": standing.failed,
         "unknown": standing.unknown,
     }

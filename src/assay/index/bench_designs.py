@@ -139,7 +139,7 @@ async def _results(
 ) -> list[DesignResult]:
     """The results of designs that share an index."""
     depth = search_depth(report)
-    deep = [each.model_copy(update={"k": depth, "candidates": each.candidates}) for each in designs]
+    deep = [each.model_copy(update={"k": depth, "candidates": max(each.candidates, depth)}) for each in designs]
     values = np.zeros((len(METRICS), len(collection.queries), len(designs)))
     source_of: dict[int, str] = {}
     rows = enumerate(collection.queries)

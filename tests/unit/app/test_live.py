@@ -204,3 +204,60 @@ async def test_one_question_is_answered_by_the_live_release(workspace: Workspace
     promote(workspace, index__k=1)
     async with serving(workspace) as live:
         assert len(await live.search(QUESTION)) == 1
+
+
+LONG = " ".join(f"The ferry to Halden leaves harbour {number} in the morning of a day." for number in range(8))
+
+
+async def longest(live: Live) -> int:
+    """Characters of the longest passage found."""
+    hits = await live.search(QUESTION, k=100)
+    assert hits
+    return max(len(hit.passage.text) for hit in hits)
+
+
+async def test_a_release_with_another_cut_is_served_cut_so_and_follows_an_ingest(workspace: Workspace) -> None:
+    (workspace.base / "docs" / "long.md").write_text(LONG)
+    async with lived(workspace, []) as live:
+        assert await longest(live) == len(LONG)
+        await served(live, promote(workspace, documents__size=32))
+        assert await longest(live) < len(LONG) / 2
+        found = len(await live.search(QUESTION, k=100))
+        (workspace.base / "docs" / "longer.md").write_text(LONG.replace("Halden", "Bergen"))
+        await live.ingest([workspace.base / "docs"])
+        assert (await live.extent()).passages == HARBOURS + 2, "ingested as the settings say"
+        deadline = time.monotonic() + 20
+        while len(hits := await live.search(QUESTION, k=100)) <= found:
+            assert time.monotonic() < deadline, "the recut does not follow"
+            await asyncio.sleep(0.05)
+        assert {hit.source for hit in hits} >= {"docs/long.md", "docs/longer.md"}
+        assert await longest(live) < len(LONG) / 2
+        back, _ = Releases(workspace.database).rollback()
+        await served(live, back)
+        assert await longest(live) == len(LONG)
+
+
+async def test_an_ingest_before_the_first_question_cuts_the_documents_as_the_settings_say(workspace: Workspace) -> None:
+    (workspace.base / "docs" / "long.md").write_text(LONG)
+    await workspace.ingest([workspace.base / "docs"])
+    promote(workspace, documents__size=32)
+    async with lived(workspace, []) as live:  # ingests at once, as `assay up FOLDER` does
+        assert (await live.extent()).passages == HARBOURS + 1
+        assert await longest(live) < len(LONG) / 2
+        await live.ingest([workspace.base / "docs"])
+        back, _ = Releases(workspace.database).rollback()
+        await served(live, back)
+        assert await longest(live) == len(LONG)
+
+
+async def test_closing_closes_what_was_cut_anew(workspace: Workspace) -> None:
+    await workspace.ingest([workspace.base / "docs"])
+    async with lived(workspace, []) as live:
+        for size in (32, 48):
+            await served(live, promote(workspace, documents__size=size))
+            await live.search(QUESTION)
+        shelved = [shelf._open.values() for shelf in {live._current.workspace.shelf, workspace.shelf}]
+        recuts = [one.recut for values in shelved for one in values if one.recut is not None]
+        assert recuts
+    await workspace.aclose()
+    assert [one.database.engine.pool.checkedin() for one in recuts] == [0] * len(recuts)  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from assay.app.race_arms import Entry, field_of, meaning, sharing
 from assay.app.settings import SettingsInForce, load_settings
 from assay.app.wiring import Workspace, open_workspace
 from assay.decisions.race.space import Arm, Factor, Space
-from assay.errors import BadInput, BadSetting
+from assay.errors import AssayError, BadInput, BadSetting
 from assay.models.catalogue import embedder as load_embedder
 from assay.models.chat import ChatModel, ChatRequest
 from assay.models.embedder import Embedder, Kind, TokenEmbedder, TokenVectors, Vectors
@@ -26,7 +26,7 @@ from assay.models.reranker import Reranker
 from assay.models.scripted import ScriptedChat, ScriptedReranker
 from assay.models.settings import ModelSettings
 
-QUESTIONS = ("When does the ferry to Halden leave?", "Wann fährt die Fähre nach Halden?", "Who keeps the lighthouse?")
+QUESTIONS = ("When does the ferry to Halden leave?", "Wann fährt die Fähre nach Halden?")
 DOCUMENTS = {
     "ferry.md": "# Ferry\n\n## Summer\n\nThe ferry to Halden leaves at seven in the morning. It carries forty cars. A "
     "second ferry leaves at noon.\n\n## Winter\n\nIn winter the ferry to Halden leaves at nine. It does not sail when "
@@ -105,8 +105,12 @@ class Scripted(LoadedModels):
         """The embedder is shared."""
 
 
-def _told(outcome: Outcome) -> Outcome:
+async def _told(variant: Workspace, question: str) -> Outcome | str:
     """All of an outcome that a design decides, scores without their last digits: those depend on a search's depth."""
+    try:
+        outcome = await variant.ask(question)
+    except AssayError as error:
+        return error.message
     hits = tuple(
         replace(hit, score=round(hit.score, 5), signals={key: round(value, 5) for key, value in hit.signals.items()})
         for hit in outcome.hits
@@ -137,11 +141,11 @@ async def _asking(folder: Path) -> AsyncIterator[Any]:
     real = load_embedder(ModelSettings(threads=1))
     assert isinstance(real, TokenEmbedder)
     embedder = Remembering(real)
-    known: dict[str, list[Outcome]] = {}
+    known: dict[str, list[Outcome | str]] = {}
     async with open_workspace(base, home=folder / ".assay") as workspace:
         await workspace.ingest([folder / "docs"])
 
-        async def ask(design: Mapping[str, Any]) -> list[Outcome]:
+        async def ask(design: Mapping[str, Any]) -> list[Outcome | str]:
             key = repr(sorted(design.items()))
             if key not in known:
                 in_force = base.changed(design)
@@ -153,7 +157,7 @@ async def _asking(folder: Path) -> AsyncIterator[Any]:
                     models=Scripted(in_force, embedder),
                     shelf=workspace.shelf,
                 )
-                known[key] = [_told(await variant.ask(question)) for question in QUESTIONS]
+                known[key] = [await _told(variant, question) for question in QUESTIONS]
                 await variant.aclose()
             return known[key]
 
@@ -184,7 +188,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "models.chat": ("embedded", "none", "gpt", "pack/age"),
     "models.chat_base_url": ("http://a/v1", "http://b/v1"),
     "models.chat_key_env": ("A_KEY", "B_KEY"),
-    "models.chat_window": (8192, 512),
+    "models.chat_window": (8192, 300),
     "models.chat_provider": ("", "embedded"),
     "models.embedder_base_url": ("http://a/v1", "http://b/v1"),
     "models.embedder_key_env": ("A_KEY", "B_KEY"),

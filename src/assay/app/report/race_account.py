@@ -79,6 +79,10 @@ def _sharing(rows: Sequence[Row]) -> Markup:
 
 def rounds_markup(view: RaceView) -> Markup:
     """The rounds in figures, begun ones and planned ones."""
+    if not view.columns:
+        return Markup(
+            '<section class="panel"><h2>Rounds in figures</h2>{}<p class="empty">There was no round.</p></section>'
+        ).format(_pruned(view))
     begun = {one["number"]: one for one in view.rounds}
     rows = []
     for number, arms, items in view.columns:

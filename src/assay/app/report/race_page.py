@@ -163,7 +163,9 @@ def _ended(race: RaceView) -> Markup:
         "–" if raced is None else points(raced),
         "" if raced is None else "points",
         _NOTHING,
-        f"no claim: the best of {len(race.arms):,} looks better than it is",
+        "the race asked nothing"
+        if raced is None
+        else f"no claim: the best of {len(race.arms):,} looks better than it is",
     )
     if not race.was_confirmed:
         says = "what serves won" if race.incumbent_won else "no question was asked for it"

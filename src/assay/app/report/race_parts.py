@@ -190,6 +190,11 @@ def _with_range(value: float | None, low: float | None, high: float | None) -> M
 
 def frontier_markup(view: RaceView) -> Markup:
     """Quality against cost and against latency, and the designs that nothing beats in all three."""
+    if not any(arm["score"] is not None for arm in view.arms):
+        return Markup(
+            '<section class="panel"><h2>Quality against cost and latency</h2>'
+            '<p class="empty">No design has a score yet.</p></section>'
+        )
     listed = [arm for arm in view.ranked if arm["on_frontier"]]
     numbers = {arm["number"]: place for place, arm in enumerate(listed[:_MOST_NUMBERED], start=1)}
     plots = []

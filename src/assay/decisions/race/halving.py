@@ -140,7 +140,7 @@ class Halving:
 
     `items` questions are there in a fixed order, `calls` evaluations at most. `first` names a factor to settle first
     (the model: arXiv 2505.03452): arms of a level that is shown to be worse than the best one go before any other does.
-    Halving its levels outright, whatever the evidence, cost a third of a point in simulations (LOG.md). `worth`
+    Halving its levels outright, whatever the evidence, cost .2 to .8 points in simulations (LOG.md). `worth`
     turns an arm's score into what is ranked. Raises BadInput where the calls are too few for one round.
     """
 

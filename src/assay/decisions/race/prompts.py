@@ -110,10 +110,11 @@ class Proposals:
 
     @property
     def sentence(self) -> str:
-        """`2 of 4 proposals are usable; rejected: 1 too_long, 1 leaked.`"""
-        total = len(self.variants) + len(self.rejected)
-        rest = ", ".join(f"{count} {reason}" for reason, count in self.reasons.items())
-        return f"{len(self.variants)} of {total} proposals are usable" + (f"; rejected: {rest}." if rest else ".")
+        """`2 of 4 proposals are usable; rejected: 1 too_long, 1 leaked.` Where nothing was asked, why."""
+        if not self.calls:
+            return " ".join(one.detail for one in self.rejected)
+        rest = ", ".join(f"{count} {reason}" for reason, count in self.reasons.items() if reason != "no_failures")
+        return f"{len(self.variants)} of {self.calls} proposals are usable" + (f"; rejected: {rest}." if rest else ".")
 
 
 def task_for(key: str) -> str:

@@ -48,7 +48,7 @@ def test_beaten_equal_and_unanswered_ones_are_out() -> None:
 
 
 def test_best_on_most_comes_first_then_the_higher_mean_then_the_older() -> None:
-    assert front({"one": [0.0, 0.0, 1.0], "two": [0.6, 0.6, 0.0]}) == ["two", "one"]
+    assert front({"one": [0.0, 0.0, 1.0], "two": [0.1, 0.1, 0.0]}) == ["two", "one"]
     assert front({"low": [1.0, 0.0], "high": [0.4, 1.0]}) == ["high", "low"]
     assert front({"old": [1.0, 0.0], "new": [0.0, 1.0]}) == ["old", "new"]
 
@@ -111,7 +111,7 @@ async def test_rules_are_gathered_over_generations_with_lineage_kept() -> None:
     assert line[-1].text == "Be brief."
     assert all(variant.text.startswith(by_digest[variant.parent or ""].text) for variant in line[:-1])
     # The start is no finalist: it is raced as what is to be beaten. Each text is answered once.
-    assert found.lineage[0] not in found.finalists
+    assert set(found.finalists) < set(found.lineage[1:])
     assert len(world.asked) == len(set(world.asked))
     assert await evolved(World(), ScriptedChat(reflector), generations=3) == found
 

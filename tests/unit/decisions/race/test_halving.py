@@ -196,12 +196,15 @@ def test_a_dropped_arm_is_told_its_rank_and_the_cut() -> None:
 
 
 def test_an_arm_that_always_fails_is_out_with_its_reason_and_lends_nothing() -> None:
-    fails = [arm for arm, levels in enumerate(GRID) if levels["a"] == 3 and levels["b"] == 0]
+    fails = [arm for arm, levels in enumerate(GRID) if levels["d"] == 0 and levels["b"] == 0]
     race = Halving(GRID, 48, items=400, calls=1440)
     closed = run(race, lambda arm, item: coin(arm, item, 0.3 + 0.15 * GRID[arm]["a"]), fails=fails)
     assert all(closed[0].dropped[arm] == "failed on all of 5 questions" for arm in fails)
     assert race.winner is not None
-    assert GRID[race.winner]["a"] == 3  # its level is not blamed for arms that never answered
+    assert GRID[race.winner]["a"] == 3
+    # Nor are their levels blamed: those of the arms that answered are worth the same.
+    effects = {(one.factor, one.level): one for one in race.effects()}
+    assert all(abs(effects[key].effect) < 0.03 for key in (("d", 0), ("b", 0)))
     assert race.standings()[fails[0]].failed == 5
 
 

@@ -134,6 +134,9 @@ async def test_a_budget_that_is_used_up_is_the_callers() -> None:
 async def test_nothing_failed_and_nothing_is_asked() -> None:
     found = await proposals(failures=[])
     assert (found.reasons, found.calls) == ({"no_failures": 1}, 0)
+    assert found.sentence == "There is no failure to learn from."
+    more = found + Proposals((Variant("Cite."),), calls=1)
+    assert more.sentence == "1 of 1 proposals are usable."
 
 
 async def test_calls_are_made_at_the_same_time() -> None:
