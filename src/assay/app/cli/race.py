@@ -169,7 +169,11 @@ async def _run(ready: "Race", *, only_plan: bool, html: Path | None, as_json: bo
         for line in plan_lines(plan):
             output.note(line)
         with RaceBar() as bar:
-            record = await ready.run(changed=bar)
+            try:
+                record = await ready.run(changed=bar)
+            except asyncio.CancelledError:
+                output.note("What was asked is kept: run the same command again (without --again) to go on.")
+                raise
         view = record.view
     if html is not None:
         from assay.app.report.race_page import race_file
