@@ -3,7 +3,7 @@
     python benchmarks/race/peers.py [--work FOLDER]
 
 Each peer runs in an environment of its own, with onnxruntime and tokenizers beside it: `pip install AutoRAG==0.3.27`
-(pip's resolver may take half an hour over it, uv's takes half a minute) and `pip install context-grid==0.9.5`. Name
+(pip 26.3 did not finish resolving it in minutes, `uv pip install` took one) and `pip install context-grid==0.9.5`. Name
 their interpreters in AUTORAG_PYTHON and CONTEXTGRID_PYTHON; a peer without one is left out, which the output says.
 What a peer found stays in FOLDER, and is read from there the next time.
 

@@ -74,9 +74,9 @@ class Runner:
 class Heats:
     """All arms of a race, open. `concurrency` questions are in flight at once over all of them."""
 
-    def __init__(self, runners: Sequence[Runner], *, metric: str, concurrency: int, cases: Sequence[Any]) -> None:
+    def __init__(self, runners: Sequence[Runner], *, metric: str, concurrency: int) -> None:
         self.runners, self._metric = list(runners), metric
-        self._concurrency, self._cases = max(1, concurrency), cases
+        self._concurrency = max(1, concurrency)
         self.done = 0
         """Answers of the round under way so far."""
 
@@ -229,7 +229,7 @@ async def heats(
         if failure is not None and all(runner.ready is None for runner in runners):
             raise failure
         options = base.settings.evals
-        yield Heats(runners, metric=metric, concurrency=options.concurrency, cases=chosen.cases)
+        yield Heats(runners, metric=metric, concurrency=options.concurrency)
 
 
 async def _another(

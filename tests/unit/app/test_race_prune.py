@@ -67,7 +67,7 @@ class Setting:
             Runner(entry, None, problem="broken") if entry.arm.number == broken else Runner(entry, ready or self.ready)
             for entry in entries
         ]
-        heats = Heats(runners, metric="f1", concurrency=1, cases=self.ready.chosen.cases)
+        heats = Heats(runners, metric="f1", concurrency=1)
         serving = len(entries) - 1 if incumbent is None else incumbent
         return await pruned(self.measured, entries, heats, incumbent=serving)
 
