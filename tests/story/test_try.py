@@ -136,7 +136,7 @@ def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(home: Path) -> N
     log = home / "paid.log"
     command = ["try", "--system", "bots:equal", "--against", "bots:base", "--cases", "cases.jsonl"]
     command += ["--metric", "exact_match", "--json", "--smallest", "0.005", "--margin", "0.005"]
-    environ = os.environ | {"PAID_LOG": str(log), "BOT_SECONDS": "0.02"}
+    environ = os.environ | {"PAID_LOG": str(log), "BOT_SECONDS": "0.1"}
     for paid, how in ((60, signal.SIGINT), (180, signal.SIGKILL)):
         attempt = subprocess.Popen(
             [sys.executable, "-m", "assay.app.cli.main", *command],
