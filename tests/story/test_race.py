@@ -198,3 +198,18 @@ def test_the_budget_in_dollars_is_kept(home: Path) -> None:
     assert found["spent"]["usd"] <= 5
     assert len(paid.read_text().splitlines()) <= 500
     assert found["status"] == "done"
+
+
+def test_a_stated_trade_off_decides_who_wins(home: Path) -> None:
+    priced = BOT.replace("return question.replace", "text = question.replace").replace(
+        'else "no idea"', 'else "no idea"\n    return {"text": text, "cost_usd": 0.5 if style == "kind" else 0.01}'
+    )
+    (home / "bot.py").write_text(priced.replace(" -> str:", ":"))
+    (home / "space.toml").write_text(f"{SPACE}\n[tradeoff]\nusd_per_point = 0.01\n")
+    found = assay(home, *RACE, "--json")
+    # 49 cents for 12 points are too much at a cent a point; without a trade-off it would win.
+    assert (found["winner_levels"]["style"], found["winner_levels"]["depth"]) == ("plain", 4)
+    kind = max((arm for arm in found["arms"] if arm["levels"]["style"] == "kind"), key=lambda arm: arm["score"])
+    winner = found["arms"][[arm["name"] for arm in found["arms"]].index(found["winner"])]
+    assert kind["score"] > winner["score"]
+    assert kind["utility"] < winner["utility"]

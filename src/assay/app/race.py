@@ -128,6 +128,7 @@ class Race:
         self.winner = self.numbers[won]
 
     def begin(self, numbers: Sequence[int] | range) -> Halving:
+        """The race of these arms of the field, before its first round."""
         self.numbers = list(numbers)
         levels = [
             {key: _hashable(level) for key, level in self.everyone.entries[number].arm.levels.items()}

@@ -21,6 +21,7 @@ from assay.app.race_arms import Entry
 from assay.app.settings import SettingsInForce
 from assay.app.wiring import Workspace
 from assay.decisions.race.halving import Round
+from assay.decisions.trial import first_failure
 from assay.errors import AssayError, Conflict, LimitReached, Upstream
 from assay.evals.engine import most_nano
 from assay.evals.result import Result
@@ -65,11 +66,6 @@ class Runner:
         found = sorted(one.latency_ms for one in self.answered.values() if not one.failed)
         return (median(found), found[min(len(found) - 1, int(0.95 * len(found)))]) if found else None
 
-    @property
-    def failed(self) -> int:
-        """Answers that failed."""
-        return sum(one.failed for one in self.answered.values())
-
 
 class Heats:
     """All arms of a race, open. `concurrency` questions are in flight at once over all of them."""
@@ -98,7 +94,7 @@ class Heats:
                 for number in heat.arms:
                     group.create_task(one(number))
         except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_failure(failures) from None
         self._check_outage(heat)
 
     async def _arm(
@@ -276,10 +272,3 @@ def spent(runners: Sequence[Runner]) -> Mapping[str, Any]:
         "paid_calls": sum(record.paid_calls for record in records),
         "cached_calls": sum(record.cached_calls for record in records),
     }
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -9,6 +9,7 @@ from assay.app.race_arms import Entry, Field
 from assay.app.race_prune import Pruned
 from assay.app.released import served_by
 from assay.decisions.race.halving import Round
+from assay.ledger.redaction import without_keys
 
 if TYPE_CHECKING:
     from assay.app.race import Race
@@ -62,7 +63,7 @@ def view_of(race: "Race", status: str) -> dict[str, Any]:
             "levels": dict(winner.arm.levels),
         },
         "confirmation": race.confirmation,
-        "command": list(race.command),
+        "command": [without_keys(word) for word in race.command],  # this is kept: no key may be in it
         "toml": "" if winner is None else _toml(race, winner),
         "notes": race.notes,
     }
@@ -98,7 +99,7 @@ def _arms(race: "Race") -> list[dict[str, Any]]:
         race.everyone.incumbent,
     )
     runners = [race.heats.runners[number] for number in race.numbers]
-    rows = shape.arms_shape(raced, race.halving, runners, race.space.tradeoff, retrieval={})
+    rows = shape.arms_shape(raced, race.halving, runners, race.space.tradeoff)
     by_number = {number: row | {"number": number} for number, row in zip(race.numbers, rows, strict=True)}
     found = []
     for number, entry in enumerate(race.everyone.entries):
@@ -118,9 +119,7 @@ def _toml(race: "Race", winner: Entry) -> str:
 
 def _unraced(entry: Entry, found: Pruned | None) -> dict[str, Any]:
     """An arm that no round asked."""
-    unknown = dict.fromkeys(
-        ("mean", "score", "score_low", "score_high", "cost_usd", "latency_ms", "p95_ms", "utility", "retrieval")
-    )
+    unknown = dict.fromkeys(("mean", "score", "score_low", "score_high", "cost_usd", "latency_ms", "p95_ms", "utility"))
     return {
         "name": shape.title(entry.arm.levels),
         "levels": dict(entry.arm.levels),

@@ -14,10 +14,8 @@ from assay.decisions.race.halving import Halving, Round, Standing
 from assay.decisions.race.space import Space, Tradeoff, named
 
 
-def arms_shape(
-    field: Field, halving: Halving, runners: Sequence[Runner], tradeoff: Tradeoff, *, retrieval: Mapping[int, float]
-) -> list[dict[str, Any]]:
-    """Every arm as it stands, those that no round asked among them."""
+def arms_shape(field: Field, halving: Halving, runners: Sequence[Runner], tradeoff: Tradeoff) -> list[dict[str, Any]]:
+    """Every arm of the halving as it stands; `field` and `runners` are of those, in that order."""
     rows = []
     for standing in halving.standings():
         runner, entry = runners[standing.arm], field.entries[standing.arm]
@@ -28,7 +26,7 @@ def arms_shape(
         rows.append(
             {
                 "number": standing.arm,
-                "name": entry.arm.name or "what serves",
+                "name": title(entry.arm.levels),
                 "levels": dict(entry.arm.levels),
                 "is_in": standing.is_in,
                 "out_round": standing.out_round,
@@ -39,7 +37,6 @@ def arms_shape(
                 "p95_ms": latency[1] if latency else None,
                 "utility": None if score is None else utility(score, cost, latency and latency[1], tradeoff),
                 "on_frontier": False,
-                "retrieval": retrieval.get(standing.arm),
             }
         )
     for number in frontier(rows):
@@ -65,7 +62,7 @@ def _figures(standing: Standing) -> dict[str, Any]:
 
 
 def utility(score: float, cost_usd: float | None, p95_ms: float | None, tradeoff: Tradeoff) -> float:
-    """Quality less what it costs under the stated trade-off, in score units; minus infinity beyond a stated limit.
+    """Quality less what it costs under the stated trade-off, in score units; 10 less, so behind all, beyond a limit.
 
     A cost that is not known counts as nothing.
     """
@@ -171,8 +168,12 @@ def title(levels: Mapping[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    # JSON's strings, numbers, true and false are TOML's; so are its lists of them.
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # JSON's strings, numbers, true and false are TOML's.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _level(level: Any) -> Any:

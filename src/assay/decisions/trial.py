@@ -47,7 +47,7 @@ class Trial:
                 group.create_task(one(INCUMBENT, incumbent))
                 group.create_task(one(CANDIDATE, candidate))
         except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_failure(failures) from None
         if ended:
             return "budget"
         self.fold.finish()
@@ -100,7 +100,7 @@ class _Led:
         self._trial.seen(self._side, result)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first failure inside: what a caller can act on."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
