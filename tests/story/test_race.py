@@ -213,3 +213,21 @@ def test_a_stated_trade_off_decides_who_wins(home: Path) -> None:
     winner = found["arms"][[arm["name"] for arm in found["arms"]].index(found["winner"])]
     assert kind["score"] > winner["score"]
     assert kind["utility"] < winner["utility"]
+
+
+def test_an_outage_in_round_two_stops_the_race_and_what_failed_is_asked_again(home: Path) -> None:
+    is_down = 'os.path.exists("down") and len(open(path).readlines()) > int(open("down").read())'
+    (home / "bot.py").write_text(BOT.replace('if style == "broken"', f'if style == "broken" or {is_down}'))
+    plan = assay(home, *RACE, "--plan", "--json")
+    (home / "down").write_text(str(plan["plan"]["rounds"][0]["calls"]))
+    paid = home / "paid.log"
+    said = assay(home, *RACE, "--json", code=69, PAID_LOG=str(paid))
+    assert "designs of round 2 failed on most questions" in said
+    (stopped,) = assay(home, "races", "--json")["races"]
+    assert stopped["status"] == "interrupted"
+
+    (home / "down").unlink()
+    found = assay(home, *RACE, "--json", PAID_LOG=str(paid))
+    assert found["race_id"] == stopped["race_id"]
+    assert (found["winner_levels"]["style"], found["winner_levels"]["depth"]) == ("kind", 4)
+    assert all(arm["failed"] == 0 for arm in found["arms"])
